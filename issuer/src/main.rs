@@ -1,0 +1,3 @@
+//! The tegata-issuer program.
+
+fn main() {}

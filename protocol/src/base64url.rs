@@ -1,0 +1,1 @@
+//! Strict base64url without padding (RFC 4648, section 5).

@@ -1,0 +1,3 @@
+//! The tegata-registry program.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Plays both journeys.
+
+fn main() {}

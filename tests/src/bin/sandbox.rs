@@ -1,0 +1,3 @@
+//! Offers and requests from a sandbox that is up.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The tegata-verifier program.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The tegata program.
+
+fn main() {}
