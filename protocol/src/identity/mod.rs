@@ -9,6 +9,7 @@ pub mod jws;
 mod public_key;
 mod purpose;
 mod signing_key;
+pub mod x5c;
 
 pub use algorithm::Algorithm;
 pub use public_key::{KeyError, PublicKey, SignatureError};
