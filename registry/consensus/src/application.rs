@@ -1,0 +1,63 @@
+//! What the engine asks of the ledger above it.
+
+use crate::config::PeerKey;
+use bytes::Bytes;
+
+/// A block without the engine's own fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderedBlock {
+    /// Distance from the genesis block, which has height 0 and no records.
+    pub height: u64,
+    /// The proposer's clock in milliseconds since 1970, greater than the parent's.
+    pub time_ms: u64,
+    /// The records in their order.
+    pub records: Vec<Bytes>,
+}
+
+/// A final block could not be made durable. The node stops: it must not go on from a state that the disk may not hold.
+#[derive(Debug, thiserror::Error)]
+#[error("block {height} could not be made durable")]
+pub struct CommitError {
+    /// Height of the block that was not stored.
+    pub height: u64,
+    /// What the store said.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// The answer about a proposed block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every record is acceptable after the ancestors.
+    Valid,
+    /// At least one record can never be acceptable there.
+    Invalid,
+    /// A block at this height is committed already; the question has no longer a state to be asked of.
+    Passed,
+}
+
+/// The state machine that the records drive.
+///
+/// All methods may block on the disk or compute; the engine calls them away from its own tasks.
+/// `ancestors` are the blocks between the last one committed and the block in question, oldest
+/// first; while the call runs, some of them may become committed, so those at or below the
+/// committed height are to be skipped.
+pub trait Application: Send + Sync + 'static {
+    /// Height of the last block known to be durable. Blocks above it are delivered again after a restart.
+    fn committed_height(&self) -> u64;
+
+    /// Records for a block at `height` and `time_ms`, at most [`crate::BLOCK_RECORDS_MAX`] of them
+    /// and [`crate::BLOCK_RECORDS_BYTES_MAX`] bytes; empty when nothing waits.
+    fn propose(&self, ancestors: &[OrderedBlock], height: u64, time_ms: u64) -> Vec<Bytes>;
+
+    /// Whether every record of `block` is acceptable after `ancestors`.
+    ///
+    /// Depends on nothing but its arguments and the committed blocks: all nodes give the same answer.
+    fn validate(&self, ancestors: &[OrderedBlock], block: &OrderedBlock) -> Verdict;
+
+    /// Makes a final block durable before returning. A height at or below the committed one has no effect.
+    fn commit(&self, block: &OrderedBlock) -> Result<(), CommitError>;
+
+    /// Takes a message of the gossip channel. The sender is authenticated; the content is not to be trusted.
+    fn on_gossip(&self, from: PeerKey, message: Bytes);
+}

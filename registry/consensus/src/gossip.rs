@@ -1,0 +1,225 @@
+//! Small messages between members: best effort, authenticated, bounded.
+//!
+//! Messages that wait at the same time travel in one frame, so that the channel's quota bounds frames
+//! and a burst of records does not meet it. A message to a member that is not connected is lost:
+//! whoever sent it repeats it as long as it matters.
+
+use crate::{
+    application::Application,
+    automaton::blocking,
+    config::{ConfigError, PeerKey},
+};
+use bytes::{BufMut, Bytes};
+use commonware_codec::{
+    Buf, DecodeExt as _, Encode as _, EncodeSize, Error, RangeCfg, Read, Write,
+};
+use commonware_cryptography::ed25519;
+use commonware_p2p::{Receiver, Sender};
+use commonware_runtime::{Clock, Spawner};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+/// Longest message of the gossip channel.
+pub const GOSSIP_BYTES_MAX: usize = 16 * 1024;
+
+/// Messages that may wait to be sent.
+const QUEUE_MAX: usize = 1024;
+const FRAME_MESSAGES_MAX: usize = 256;
+pub(crate) const FRAME_BYTES_MAX: usize = 256 * 1024;
+/// Frames leave no faster than this, below the quota of [`crate::engine`].
+const FRAME_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Who is to receive a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipients {
+    /// Every connected member but this one.
+    All,
+    /// One member.
+    One(PeerKey),
+}
+
+/// A message was not accepted for sending.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum GossipError {
+    /// Longer than [`GOSSIP_BYTES_MAX`], or empty.
+    #[error("a message has 1 to {GOSSIP_BYTES_MAX} bytes, not {0}")]
+    Length(usize),
+    /// Too many messages wait, or the node is stopping.
+    #[error("the gossip queue is full")]
+    Full,
+    /// The recipient's key is not a key.
+    #[error(transparent)]
+    Recipient(#[from] ConfigError),
+}
+
+struct Outgoing {
+    to: Option<ed25519::PublicKey>,
+    message: Bytes,
+}
+
+/// Accepts messages for sending.
+#[derive(Clone)]
+pub(crate) struct Outbox(mpsc::Sender<Outgoing>);
+
+/// Messages waiting to be sent.
+pub(crate) struct Queue(mpsc::Receiver<Outgoing>);
+
+pub(crate) fn channel() -> (Outbox, Queue) {
+    let (sender, receiver) = mpsc::channel(QUEUE_MAX);
+    (Outbox(sender), Queue(receiver))
+}
+
+impl Outbox {
+    pub(crate) fn send(&self, to: Recipients, message: Bytes) -> Result<(), GossipError> {
+        if message.is_empty() || message.len() > GOSSIP_BYTES_MAX {
+            return Err(GossipError::Length(message.len()));
+        }
+        let to = match to {
+            Recipients::All => None,
+            Recipients::One(key) => Some(key.decode()?),
+        };
+        self.0
+            .try_send(Outgoing { to, message })
+            .map_err(|_full_or_closed| GossipError::Full)
+    }
+}
+
+/// Sends what is queued until the node stops.
+pub(crate) async fn send<S>(runtime: impl Clock, mut queue: Queue, mut sender: S)
+where
+    S: Sender<PublicKey = ed25519::PublicKey>,
+{
+    let mut held: Option<Outgoing> = None;
+    loop {
+        let first = match held.take() {
+            Some(message) => message,
+            None => match queue.0.recv().await {
+                Some(message) => message,
+                None => return,
+            },
+        };
+        let to = first.to;
+        let mut frame = Frame::of(first.message);
+        while let Ok(next) = queue.0.try_recv() {
+            if next.to != to || !frame.has_room_for(&next.message) {
+                held = Some(next);
+                break;
+            }
+            frame.0.push(next.message);
+        }
+        let recipients = match to {
+            None => commonware_p2p::Recipients::All,
+            Some(key) => commonware_p2p::Recipients::One(key),
+        };
+        let _reached = sender.send(recipients, frame.encode(), false);
+        runtime.sleep(FRAME_INTERVAL).await;
+    }
+}
+
+/// Hands messages to the application, one frame at a time, until the node stops.
+pub(crate) async fn receive<R>(
+    runtime: impl Spawner,
+    application: Arc<dyn Application>,
+    mut receiver: R,
+) where
+    R: Receiver<PublicKey = ed25519::PublicKey>,
+{
+    while let Ok((peer, bytes)) = receiver.recv().await {
+        let from = PeerKey::of(&peer);
+        let Ok(frame) = Frame::decode(Bytes::from(bytes)) else {
+            tracing::warn!(%from, "gossip that is not a frame");
+            continue;
+        };
+        let application = application.clone();
+        let work = move || {
+            frame
+                .0
+                .into_iter()
+                .for_each(|message| application.on_gossip(from, message))
+        };
+        if blocking(&runtime, "gossip", work).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Messages that travel together.
+#[derive(Debug)]
+struct Frame(Vec<Bytes>);
+
+impl Frame {
+    fn of(message: Bytes) -> Self {
+        Self(vec![message])
+    }
+
+    fn has_room_for(&self, message: &Bytes) -> bool {
+        let bytes: usize = self.0.iter().map(|held| held.encode_size()).sum();
+        self.0.len() < FRAME_MESSAGES_MAX && bytes + message.encode_size() + 2 <= FRAME_BYTES_MAX
+    }
+}
+
+impl Write for Frame {
+    fn write(&self, buffer: &mut impl BufMut) {
+        self.0.write(buffer);
+    }
+}
+
+impl EncodeSize for Frame {
+    fn encode_size(&self) -> usize {
+        self.0.encode_size()
+    }
+}
+
+impl Read for Frame {
+    type Cfg = ();
+
+    fn read_cfg(buffer: &mut impl Buf, _: &()) -> Result<Self, Error> {
+        let limits = (
+            RangeCfg::from(1..=FRAME_MESSAGES_MAX),
+            RangeCfg::from(1..=GOSSIP_BYTES_MAX),
+        );
+        Vec::<Bytes>::read_cfg(buffer, &limits).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_frame_stays_within_its_size() {
+        let message = Bytes::from(vec![1; GOSSIP_BYTES_MAX]);
+        let mut frame = Frame::of(message.clone());
+        while frame.has_room_for(&message) {
+            frame.0.push(message.clone());
+        }
+        assert!(frame.encode_size() <= FRAME_BYTES_MAX);
+        assert_eq!(Frame::decode(frame.encode()).unwrap().0, frame.0);
+    }
+
+    #[test]
+    fn neg_l09_garbage_is_not_a_frame() {
+        assert!(Frame::decode(Bytes::from_static(&[0])).is_err());
+        assert!(Frame::decode(Bytes::from_static(&[1, 0])).is_err());
+        assert!(Frame::decode(Bytes::from_static(&[1, 0xff, 0xff, 0xff, 0xff, 0x0f])).is_err());
+        assert!(Frame::decode(Bytes::from_static(&[1, 2, 7])).is_err());
+    }
+
+    #[test]
+    fn a_message_over_the_limit_is_not_accepted() {
+        let (outbox, _queue) = channel();
+        assert_eq!(
+            outbox.send(Recipients::All, Bytes::from(vec![0; GOSSIP_BYTES_MAX])),
+            Ok(())
+        );
+        let long = Bytes::from(vec![0; GOSSIP_BYTES_MAX + 1]);
+        assert_eq!(
+            outbox.send(Recipients::All, long),
+            Err(GossipError::Length(GOSSIP_BYTES_MAX + 1))
+        );
+        assert_eq!(
+            outbox.send(Recipients::All, Bytes::new()),
+            Err(GossipError::Length(0))
+        );
+    }
+}
