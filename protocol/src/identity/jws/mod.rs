@@ -123,11 +123,16 @@ impl UnverifiedJws {
 
     /// Checks that the token was signed for `purpose` with `key`, and parses its payload.
     pub fn verify(self, purpose: Purpose, key: &PublicKey) -> Result<VerifiedJws, JwsError> {
-        if self.typ() != Some(purpose.typ()) {
-            return Err(JwsError::Type);
-        }
         if self.jwk().is_some() && !purpose.takes_jwk() {
             return Err(JwsError::Header);
+        }
+        self.verify_typed(purpose.typ(), key)
+    }
+
+    /// The same for a format whose applications name the type themselves (RFC 9901, section 9.11).
+    pub(crate) fn verify_typed(self, typ: &str, key: &PublicKey) -> Result<VerifiedJws, JwsError> {
+        if self.typ() != Some(typ) {
+            return Err(JwsError::Type);
         }
         self.check_signature(key)?;
         let payload =
