@@ -1,6 +1,11 @@
 //! What the compiler does not see: which crate may know which, how long files are, what they are called, and that each
 //! part of the protocol has its page.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a manifest without these keys is a failure, too"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
