@@ -1,0 +1,144 @@
+//! Checkpoints: what a quorum of members says the ledger is (C2SP
+//! [tlog-checkpoint](https://c2sp.org/tlog-checkpoint) and [tlog-cosignature](https://c2sp.org/tlog-cosignature)).
+//!
+//! The log is operated jointly, so no key speaks for it alone: the signatures on a checkpoint are the members' own
+//! cosignatures, and a reader wants a quorum of them.
+
+mod body;
+mod quorum;
+
+#[cfg(test)]
+mod tests;
+
+pub use body::Checkpoint;
+pub use quorum::Cosigners;
+
+use super::merkle::{ProofError, TreeHash, verify_consistency};
+use super::note::{NoteError, NoteSignature, UnverifiedNote, write_note};
+use crate::Timestamp;
+
+/// Why a note is not a checkpoint of this network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    /// Not a note, or a known key's signature is wrong.
+    #[error("the checkpoint is not a valid note")]
+    Note(#[from] NoteError),
+    /// The text is not that of a checkpoint with our extension lines.
+    #[error("the checkpoint's text is malformed")]
+    Malformed,
+    /// The origin is another network's.
+    #[error("the checkpoint belongs to another network")]
+    WrongNetwork,
+    /// Fewer members signed than a quorum.
+    #[error("{signed} members signed the checkpoint where {quorum} are needed")]
+    NoQuorum {
+        /// How many members signed.
+        signed: usize,
+        /// How many have to.
+        quorum: usize,
+    },
+}
+
+/// A checkpoint as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnverifiedCheckpoint {
+    note: UnverifiedNote,
+    text: String,
+}
+
+impl UnverifiedCheckpoint {
+    /// Reads the note of a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless it is a note.
+    pub fn parse(note: &[u8]) -> Result<Self, CheckpointError> {
+        let parsed = UnverifiedNote::parse(note)?;
+        let text = str::from_utf8(note).map_err(|_cause| NoteError::Malformed)?;
+        Ok(Self {
+            note: parsed,
+            text: text.to_owned(),
+        })
+    }
+
+    /// Checks that a quorum of the network's members signed the checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a member's signature is wrong, the members that signed are no quorum, or the text is not a checkpoint
+    /// of this network.
+    pub fn verify(self, cosigners: &Cosigners) -> Result<VerifiedCheckpoint, CheckpointError> {
+        let note = self.note.verify(cosigners.keys())?;
+        let checkpoint = Checkpoint::parse(note.text())?;
+        if checkpoint.network != cosigners.network() {
+            return Err(CheckpointError::WrongNetwork);
+        }
+        let cosigned_at = cosigners.newest_quorum(note.signers())?;
+        Ok(VerifiedCheckpoint {
+            checkpoint,
+            cosigned_at,
+            note: self.text,
+        })
+    }
+}
+
+/// A checkpoint that a quorum of members signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedCheckpoint {
+    checkpoint: Checkpoint,
+    cosigned_at: Timestamp,
+    note: String,
+}
+
+impl VerifiedCheckpoint {
+    /// How many records the ledger has.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.checkpoint.size
+    }
+
+    /// The root of the tree over them.
+    #[must_use]
+    pub const fn root(&self) -> TreeHash {
+        self.checkpoint.root
+    }
+
+    /// All that the members signed.
+    #[must_use]
+    pub const fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The latest time at which a whole quorum said that this is the ledger.
+    #[must_use]
+    pub const fn cosigned_at(&self) -> Timestamp {
+        self.cosigned_at
+    }
+
+    /// The signed note, to be handed on or remembered.
+    #[must_use]
+    pub fn as_note(&self) -> &str {
+        &self.note
+    }
+
+    /// Checks that this checkpoint extends an older one.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless the proof shows that all records of the older ledger stand unchanged in this one.
+    pub fn verify_extends(&self, older: &Self, proof: &[TreeHash]) -> Result<(), ProofError> {
+        verify_consistency(proof, older.size(), older.root(), self.size(), self.root())
+    }
+}
+
+/// Puts a checkpoint and its cosignatures together to a note.
+///
+/// # Errors
+///
+/// Fails if nobody signed or too many did.
+pub fn write_checkpoint(
+    checkpoint: &Checkpoint,
+    cosignatures: &[NoteSignature],
+) -> Result<String, NoteError> {
+    write_note(&checkpoint.to_string(), cosignatures)
+}
