@@ -175,6 +175,38 @@ mod tests {
     }
 
     #[test]
+    fn the_vector_of_rfc_9180_opens() {
+        let vector: serde_json::Value = serde_json::from_str(include_str!(
+            "../../../specs/vectors/envelope/rfc9180-a2-1.json"
+        ))
+        .unwrap();
+        let field = |name: &str| -> Vec<u8> {
+            let digits: Vec<u32> = vector[name]
+                .as_str()
+                .unwrap()
+                .chars()
+                .map(|c| c.to_digit(16).unwrap())
+                .collect();
+            digits
+                .chunks(2)
+                .map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap())
+                .collect()
+        };
+        let key = RecipientKey::from_secret(&field("secret").try_into().unwrap());
+        assert_eq!(key.public_key().to_vec(), field("public"));
+        let sealed = Sealed {
+            enc: field("enc").try_into().unwrap(),
+            ciphertext: field("ciphertext"),
+        };
+        assert_eq!(
+            key.open(&field("info"), &field("aad"), &sealed)
+                .unwrap()
+                .to_vec(),
+            field("plaintext")
+        );
+    }
+
+    #[test]
     fn another_key_purpose_context_or_byte_is_refused() {
         let mut rng = ChaCha20Rng::seed_from_u64(2);
         let key = RecipientKey::generate(&mut rng);

@@ -15,3 +15,8 @@ pub use algorithm::Algorithm;
 pub use public_key::{KeyError, PublicKey, SignatureError};
 pub use purpose::Purpose;
 pub use signing_key::SigningKey;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod wycheproof;

@@ -149,7 +149,7 @@ impl UnverifiedJws {
     }
 
     /// The key decides about the algorithm; the header may only agree.
-    fn check_signature(&self, key: &PublicKey) -> Result<(), JwsError> {
+    pub(in crate::identity) fn check_signature(&self, key: &PublicKey) -> Result<(), JwsError> {
         if self.alg() != key.algorithm() {
             return Err(JwsError::Algorithm);
         }
@@ -225,3 +225,6 @@ pub enum JwsError {
     #[error("the payload of the token is not acceptable")]
     Payload(#[source] JsonError),
 }
+
+#[cfg(test)]
+mod tests;

@@ -267,3 +267,6 @@ pub enum X5cError {
     #[error("no valid path to a trust anchor of this role")]
     Path,
 }
+
+#[cfg(test)]
+mod tests;
