@@ -5,4 +5,5 @@
 //!
 //! **Trusted**: the machine. All keys are development keys, all people are invented, and everything listens on loopback.
 
+pub mod canary;
 pub mod sandbox;
