@@ -1,1 +1,3 @@
-//! Under construction.
+//! A node of the jointly operated registry.
+
+pub mod state;

@@ -1,0 +1,114 @@
+//! Rules for KYC cases: the order of their steps, and the erasure of their evidence.
+
+use protocol::registry::record::{CaseEvent, Erasure, Record};
+use protocol::registry::{KeyBytes, OPENED};
+
+use super::{BlockContext, Rejection, State};
+
+/// What the ledger says of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    issuer: KeyBytes,
+    next_sequence: u32,
+    /// The codes of the steps that happened, in their order.
+    steps: Vec<u16>,
+    stage: Stage,
+    /// Where its records stand.
+    records: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    Closed,
+    Erased,
+}
+
+impl Case {
+    /// Where its events and its erasure receipt stand, in their order.
+    #[must_use]
+    pub fn records(&self) -> &[u64] {
+        &self.records
+    }
+
+    fn opened_by(issuer: KeyBytes) -> Self {
+        Self {
+            issuer,
+            next_sequence: 0,
+            steps: Vec::new(),
+            stage: Stage::Open,
+            records: Vec::new(),
+        }
+    }
+}
+
+impl State<'_> {
+    /// An event comes from the case's issuer, is the next one, and is a step that the process definition of this block
+    /// allows now: not done yet, all that must come before it done, the case not closed.
+    pub(super) fn case_event(
+        &mut self,
+        record: &Record,
+        event: &CaseEvent,
+        index: u64,
+        block: &BlockContext,
+    ) -> Result<(), Rejection> {
+        let issuer = self.issuer_of(record)?;
+        let mut case = match self.case(&event.case) {
+            Some(case) if case.issuer != issuer => return Err(Rejection::NotAuthorised),
+            Some(case) => case.clone(),
+            None => Case::opened_by(issuer),
+        };
+        Rejection::unless_next(event.sequence.into(), case.next_sequence.into())?;
+
+        let definition = self.genesis.parties().process_definition_at(block.height);
+        if event.definition != definition.version {
+            return Err(Rejection::InactiveDefinition {
+                active: definition.version,
+            });
+        }
+        let step = definition
+            .step(event.code)
+            .ok_or(Rejection::StepNotAllowed)?;
+        let opens = case.steps.is_empty();
+        let allowed = case.stage == Stage::Open
+            && opens == (step.code == OPENED)
+            && !case.steps.contains(&step.code)
+            && step.after.iter().all(|before| case.steps.contains(before));
+        if !allowed {
+            return Err(Rejection::StepNotAllowed);
+        }
+
+        if step.terminal {
+            case.stage = Stage::Closed;
+        }
+        case.steps.push(step.code);
+        case.next_sequence += 1;
+        case.records.push(index);
+        self.cases.insert(event.case, case);
+        Ok(())
+    }
+
+    /// The evidence of a closed case is erased once, by the case's issuer.
+    pub(super) fn erasure(
+        &mut self,
+        record: &Record,
+        erasure: &Erasure,
+        index: u64,
+    ) -> Result<(), Rejection> {
+        let issuer = self.issuer_of(record)?;
+        let case = self.case(&erasure.case).ok_or(Rejection::Unknown)?;
+        if case.issuer != issuer {
+            return Err(Rejection::NotAuthorised);
+        }
+        match case.stage {
+            Stage::Open => return Err(Rejection::StepNotAllowed),
+            Stage::Erased => return Err(Rejection::Conflict),
+            Stage::Closed => {}
+        }
+        let mut case = case.clone();
+        case.stage = Stage::Erased;
+        case.records.push(index);
+        self.cases.insert(erasure.case, case);
+        Ok(())
+    }
+}
