@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::VCT_KYC;
 use crate::Timestamp;
 use crate::identity::jws::UnverifiedJws;
 use crate::identity::x5c::{CertificateChain, Role, TrustAnchors, X5cError};
 use crate::identity::{KeyError, PublicKey};
+use crate::registry::{CertificateDer, Issuer};
 
 /// Keys in one issuer's metadata.
 const KEYS_MAX: usize = 16;
@@ -62,7 +63,30 @@ pub enum IssuerJwksError {
     Key(#[source] KeyError),
 }
 
+/// Why an issuer's entry in the trusted parties document gives no way to check its credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegisteredIssuerError {
+    /// An anchor is no certificate that we understand.
+    #[error("an anchor of the issuer is not acceptable")]
+    Anchor(#[source] X5cError),
+    /// There are no anchors, and the keys are not acceptable.
+    #[error("the keys of the issuer are not acceptable")]
+    Keys(#[source] IssuerJwksError),
+}
+
 impl IssuerVerification {
+    /// An issuer as the registry has it: recognised by certificates if it has anchors, by its keys if it has none.
+    pub fn registered(issuer: &Issuer) -> Result<Self, RegisteredIssuerError> {
+        let iss = issuer.id.as_str();
+        if issuer.trust_anchors.is_empty() {
+            let jwks = json!({"keys": issuer.jwks.keys});
+            return Self::by_jwks(iss, &jwks).map_err(RegisteredIssuerError::Keys);
+        }
+        let anchors = issuer.trust_anchors.iter().map(CertificateDer::as_der);
+        let anchors = TrustAnchors::from_der(anchors).map_err(RegisteredIssuerError::Anchor)?;
+        Ok(Self::by_certificates(iss, anchors))
+    }
+
     /// An issuer whose tokens carry certificates under these anchors.
     pub fn by_certificates(iss: &str, anchors: TrustAnchors) -> Self {
         Self::new(iss, IssuerKeys::X5c(anchors))

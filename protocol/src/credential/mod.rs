@@ -17,7 +17,9 @@ pub use batch::{Instance, LinkableError, check_unlinkable};
 pub use issue::{
     CredentialTemplate, IssueError, IssuedCredential, disclosable_in_kyc, issue, members_below,
 };
-pub use issuer_verification::{IssuerJwksError, IssuerKeyError, IssuerVerification};
+pub use issuer_verification::{
+    IssuerJwksError, IssuerKeyError, IssuerVerification, RegisteredIssuerError,
+};
 pub use path::{ClaimPath, ClaimPathElement, ClaimPathError};
 pub use presented::{UnverifiedPresentedCredential, VerifiedPresentedCredential};
 pub use sd_jwt::{Decoys, KeyBindingExpectation, PresentError, transaction_data_hash};

@@ -1,13 +1,16 @@
 //! SD-JWT VC and HAIP: rows V01 to V09, and P19 and P20 for certificates of issuers.
 
+use protocol::base64url;
 use protocol::credential::CredentialError::{self, SdJwt};
 use protocol::credential::sd_jwt::{KeyBindingError, SdJwtError};
 use protocol::credential::{
-    IssuerJwksError, IssuerKeyError, IssuerVerification, UnverifiedCredential, VCT_KYC,
+    IssuerJwksError, IssuerKeyError, IssuerVerification, RegisteredIssuerError,
+    UnverifiedCredential, VCT_KYC,
 };
 use protocol::identity::jws::JwsError;
 use protocol::identity::x5c::Role;
 use protocol::identity::{Algorithm, KeyError, SigningKey};
+use protocol::registry::Issuer;
 use protocol::status::StatusReferenceError;
 use serde_json::{Value, json};
 
@@ -151,6 +154,46 @@ fn neg_v06_the_method_of_finding_the_key_is_the_verifiers() {
         refused,
         CredentialError::IssuerKey(IssuerKeyError::MissingX5c)
     );
+}
+
+#[test]
+fn a_registered_issuer_is_recognised_by_certificates_if_it_has_anchors() {
+    let authority = Authority::new(40);
+    let leaf_key = key(Algorithm::Es256, 7);
+    let registered = |anchors: Value, keys: Value| {
+        let issuer = serde_json::from_value::<Issuer>(json!({
+            "id": ISS, "name": "Consortium", "member": "consortium.example",
+            "record_key": base64url::encode(&[1; 32]), "application_key": base64url::encode(&[2; 32]),
+            "trust_anchors": anchors, "jwks": {"keys": keys},
+        }));
+        IssuerVerification::registered(&issuer.unwrap())
+    };
+    let named = json!([jwk(&crate::forge::issuer_key(), "k1")]);
+    let mut by_certificate = credential().with_header("alg", "ES256".into());
+    by_certificate.header["x5c"] = json!([authority.leaf(&leaf_key, ISS, Role::CredentialIssuer)]);
+    by_certificate.key = leaf_key;
+    let accepts = |issuer: &IssuerVerification, forged: &Forged| {
+        let unverified = UnverifiedCredential::parse(&forged.text()).unwrap();
+        unverified.verify(issuer, NOW).is_ok()
+    };
+
+    let with_both = registered(json!([authority.root()]), named.clone()).unwrap();
+    assert!(accepts(&with_both, &by_certificate));
+    assert!(
+        !accepts(&with_both, &credential()),
+        "its keys are not a second way"
+    );
+    let with_keys = registered(json!([]), named).unwrap();
+    assert!(accepts(&with_keys, &credential()));
+    assert!(!accepts(&with_keys, &by_certificate));
+    assert!(matches!(
+        registered(json!([]), json!([])),
+        Err(RegisteredIssuerError::Keys(IssuerJwksError::Shape))
+    ));
+    assert!(matches!(
+        registered(json!(["AAAA"]), json!([])),
+        Err(RegisteredIssuerError::Anchor(_))
+    ));
 }
 
 #[test]
