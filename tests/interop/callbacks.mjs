@@ -14,7 +14,7 @@ export const digest = (data, algorithm = 'sha-256') =>
 
 /** A holder key pair: `alg` is ES256 or EdDSA. */
 export async function holderKey(alg) {
-  const { publicKey, privateKey } = await jose.generateKeyPair(alg, { extractable: true, crv: 'Ed25519' })
+  const { publicKey, privateKey } = await jose.generateKeyPair(alg, { extractable: true })
   return { alg, publicJwk: await jose.exportJWK(publicKey), privateJwk: await jose.exportJWK(privateKey) }
 }
 
