@@ -18,6 +18,9 @@ export async function holderKey(alg) {
   return { alg, publicJwk: await jose.exportJWK(publicKey), privateJwk: await jose.exportJWK(privateKey) }
 }
 
+/** The did:jwk of a key pair, with the fragment of its one key. */
+export const didUrl = ({ publicJwk }) => `did:jwk:${jose.base64url.encode(JSON.stringify(publicJwk))}#0`
+
 /** The key of a certificate chain's leaf, after the chain was followed to a certificate of `caFile`. */
 export function chainKey(x5c, caFile) {
   const chain = x5c.map((der) => new X509Certificate(Buffer.from(der, 'base64')))
@@ -34,13 +37,14 @@ export function chainKey(x5c, caFile) {
 }
 
 export function callbacks({ keys = [], caFile }) {
-  const keyOf = (jwk) => keys.find((key) => key.publicJwk.x === jwk.x)
+  const keyOf = (signer) =>
+    keys.find((key) => (signer.method === 'did' ? didUrl(key) === signer.didUrl : key.publicJwk.x === signer.publicJwk.x))
   return {
     hash: digest,
     generateRandom: (length) => new Uint8Array(randomBytes(length)),
     clientAuthentication: clientAuthenticationAnonymous(),
     signJwt: async (signer, { header, payload }) => {
-      const key = keyOf(signer.publicJwk)
+      const key = keyOf(signer)
       const jwt = await new jose.SignJWT(payload).setProtectedHeader(header).sign(await jose.importJWK(key.privateJwk, key.alg))
       return { jwt, signerJwk: key.publicJwk }
     },

@@ -42,6 +42,9 @@ export async function verifyCredential(compact, trust) {
   return payload
 }
 
+/** All claims of a credential of one's own. */
+export const claimsOf = (compact) => instance({}).getClaims(compact)
+
 /** A presentation of the disclosures of `frame`, bound to `audience` and `nonce`. */
 export async function presentCredential({ compact, key, frame, audience, nonce }) {
   const kbSigner = async (data) => {

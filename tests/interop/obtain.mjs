@@ -1,8 +1,9 @@
 // A wallet of @openid4vc/openid4vci: redeems an offer and verifies what it gets.
-// Reads {offer, tx_code, alg, count, configuration, method, ca_file} as JSON on stdin; prints {issuer, credentials, keys} as JSON.
+// Reads {offer, tx_code, alg, count, configuration, method, proof, ca_file} as JSON on stdin; prints {issuer, credentials} as JSON.
+// `proof` is jwk or did: how the key proofs name their keys. `method` is x5c or metadata: where the issuer's key is looked up.
 import { readFileSync } from 'node:fs'
 import { Openid4vciClient } from '@openid4vc/openid4vci'
-import { callbacks, holderKey } from './callbacks.mjs'
+import { callbacks, didUrl, holderKey } from './callbacks.mjs'
 import { verifyCredential } from './credential.mjs'
 
 const input = JSON.parse(readFileSync(0, 'utf8'))
@@ -27,7 +28,10 @@ const proofs = await Promise.all(
       credentialConfigurationId,
       nonce,
       issuedAt: new Date(),
-      signer: { method: 'jwk', publicJwk: key.publicJwk, alg: key.alg },
+      signer:
+        input.proof === 'did'
+          ? { method: 'did', didUrl: didUrl(key), alg: key.alg }
+          : { method: 'jwk', publicJwk: key.publicJwk, alg: key.alg },
     }),
   ),
 )

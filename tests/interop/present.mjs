@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { Openid4vpClient } from '@openid4vc/openid4vp'
 import { callbacks } from './callbacks.mjs'
-import { presentCredential } from './credential.mjs'
+import { claimsOf, presentCredential } from './credential.mjs'
 
 const { request, ca_file: caFile, credential, method } = JSON.parse(readFileSync(0, 'utf8'))
 const client = new Openid4vpClient({ callbacks: callbacks({ keys: [credential.key], caFile }) })
@@ -14,12 +14,21 @@ const resolved = await client.resolveOpenId4vpAuthorizationRequest({ authorizati
 const payload = resolved.authorizationRequestPayload
 const [query] = resolved.dcql.query.credentials
 
-/** The disclosure frame of @sd-jwt for the query's claim paths: {a: {b: true}}. */
+/** The disclosure frame of @sd-jwt for a claim with everything in it: {a: {b: true}}. */
+const frameOf = (claim) =>
+  claim !== null && typeof claim === 'object' && Object.keys(claim).length
+    ? Object.fromEntries(Object.entries(claim).map(([name, inner]) => [name, frameOf(inner)]))
+    : true
+
+/** The frame for the query's claim paths. */
+const claims = await claimsOf(credential.compact)
 const frame = {}
 for (const { path } of query.claims) {
   let at = frame
+  let claim = claims
   path.forEach((name, i) => {
-    if (i + 1 === path.length) at[name] = true
+    claim = claim[name]
+    if (i + 1 === path.length) at[name] = frameOf(claim)
     else at = at[name] = typeof at[name] === 'object' ? at[name] : {}
   })
 }
