@@ -1,5 +1,9 @@
 //! Damage and attacks on the files of a vault: nothing may be silently different.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 mod support;
 

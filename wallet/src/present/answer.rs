@@ -1,0 +1,213 @@
+//! The answer to a request that the user agreed to: the designation on the registry, then the data.
+
+use protocol::application::{
+    ApplicationAccess, DisclosedDocument, ResponseAnswer, ResponseExtension, UnverifiedConsent,
+};
+use protocol::presentation::{AuthorizationResponse, VpToken};
+use protocol::registry::{ContentDigest, Verifier};
+use serde_json::json;
+use url::Url;
+use vault::Changes;
+
+use super::asked::Asked;
+use super::choice::Chosen;
+use super::record::{Presentation, Stage};
+use super::{PresentError, document};
+use crate::account::Account;
+use crate::display::inert;
+use crate::history::Disclosure;
+use crate::http::{ANSWER_BYTES_MAX, Http, Post};
+use crate::network::{Network, own_address};
+use crate::registry::Registry;
+use crate::report::Report;
+use crate::session::{Session, SessionError};
+
+/// The images of these digests, in their order; none if one of them is not in this wallet.
+pub(super) fn images(
+    session: &mut Session,
+    digests: &[ContentDigest],
+) -> Result<Vec<DisclosedDocument>, PresentError> {
+    if digests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let passphrase = session.passphrase_again("Passphrase again, to give the document images: ")?;
+    let sensitive = session.sensitive(&passphrase)?;
+    let mut images = Vec::with_capacity(digests.len());
+    for digest in digests {
+        match document::get(&sensitive, *digest)? {
+            Some(image) => images.push(image),
+            None => {
+                drop(sensitive);
+                session.terminal.show(
+                    "The images of your document are not in this wallet; the company gets none.",
+                );
+                return Ok(Vec::new());
+            }
+        }
+    }
+    Ok(images)
+}
+
+/// Records the designation on the registry, through a node of another member than the company.
+pub(super) async fn designate(
+    session: &mut Session,
+    network: &Network,
+    asked: &Asked<'_>,
+    presentation: &mut Presentation,
+) -> Result<(), PresentError> {
+    if !matches!(presentation.stage, Stage::Designating) {
+        return Ok(());
+    }
+    let record = presentation.record().ok_or(PresentError::Stored)?;
+    let mut registry = Registry::open(session, network)?;
+    let receipt = registry.submit(&record, &asked.verifier.member).await?;
+    let remembered = registry.remember(Changes::new())?;
+    presentation.stage = Stage::Designated {
+        receipt: receipt.text,
+        index: receipt.index,
+    };
+    commit(session, &presentation.put(remembered)?)
+}
+
+/// Sends the data, and keeps what the company answers.
+pub(super) async fn send(
+    session: &mut Session,
+    http: &Http,
+    asked: &Asked<'_>,
+    chosen: &Chosen,
+    presentation: &mut Presentation,
+    documents: Vec<DisclosedDocument>,
+) -> Result<Report, PresentError> {
+    let Stage::Designated { receipt, index } = &presentation.stage else {
+        return Err(PresentError::Stored);
+    };
+    let (receipt, index) = (receipt.clone(), *index);
+    let disclosure = Disclosure {
+        at: session.clock.now(),
+        verifier: presentation.verifier.clone(),
+        purpose: presentation.purpose.clone(),
+        application: presentation.application,
+        claims: presentation.paths.clone(),
+        documents: documents.len(),
+    };
+    let changes = disclosure.add(&session.vault, Changes::new())?;
+    commit(session, &changes)?;
+
+    let body = response(session, asked, chosen, presentation, receipt, documents)?;
+    let answer = http
+        .post(Post {
+            url: &asked.request.parameters().response_uri,
+            media_type: "application/x-www-form-urlencoded",
+            body: body.into_bytes(),
+            accept: "application/json",
+            bearer: None,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        })
+        .await?;
+    let answer = ResponseAnswer::parse(&answer.body).map_err(|_| PresentError::Answer)?;
+    let access = answer
+        .tegata
+        .filter(|access| is_own(access, asked.verifier, presentation));
+    let account = Account::new(
+        presentation.application,
+        (&presentation.verifier, &presentation.purpose),
+        presentation.agreed_at,
+        &asked.offer.outcome_key,
+        index,
+        access.clone(),
+    );
+    presentation.stage = Stage::Sent { access };
+    let changes = account.put(presentation.put(Changes::new())?)?;
+    commit(session, &changes)?;
+    let redirect = answer.redirect_uri.filter(|uri| is_at(uri, asked.verifier));
+    Ok(report(asked, presentation, index, redirect.as_deref()))
+}
+
+fn response(
+    session: &mut Session,
+    asked: &Asked<'_>,
+    chosen: &Chosen,
+    presentation: &Presentation,
+    receipt: String,
+    documents: Vec<DisclosedDocument>,
+) -> Result<String, PresentError> {
+    let parameters = asked.request.parameters();
+    let query = asked.query()?;
+    let declared: Vec<String> = parameters
+        .transaction_data
+        .iter()
+        .map(|data| data.encoded().to_owned())
+        .collect();
+    let instance = &chosen.stored.instance;
+    let presented = chosen.credential.present(
+        &presentation.paths,
+        &parameters.client_id.to_string(),
+        parameters.nonce.as_str(),
+        &declared,
+        &instance.key()?,
+        session.clock.now(),
+    )?;
+    let extension = ResponseExtension {
+        consent: UnverifiedConsent {
+            anchor: instance.anchor().ok_or(PresentError::NotAnchored)?,
+            designation_record: presentation.record().ok_or(PresentError::Stored)?,
+            designation_receipt: receipt,
+            opening: presentation.opening().ok_or(PresentError::Stored)?,
+        },
+        documents,
+    };
+    let response = AuthorizationResponse {
+        vp_token: VpToken::single(query.id().as_str(), presented),
+        state: parameters.state.clone(),
+        extensions: extension.to_extensions(),
+    };
+    Ok(response.encrypt(parameters, &mut session.rng))
+}
+
+/// Access to this application at the company's own address; anything else is not kept.
+fn is_own(access: &ApplicationAccess, verifier: &Verifier, presentation: &Presentation) -> bool {
+    access.application == presentation.application && is_at(access.status_url.as_str(), verifier)
+}
+
+/// Whether an address is the company's own; schemes that run something are not.
+fn is_at(address: &str, verifier: &Verifier) -> bool {
+    let parsed = Url::parse(address);
+    parsed.is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
+        && own_address(&verifier.name, verifier.url.url(), address).is_ok()
+}
+
+fn commit(session: &mut Session, changes: &Changes) -> Result<(), PresentError> {
+    session
+        .vault
+        .commit(changes, &mut session.rng)
+        .map_err(SessionError::Write)?;
+    Ok(())
+}
+
+fn report(
+    asked: &Asked<'_>,
+    presentation: &Presentation,
+    index: u64,
+    redirect: Option<&str>,
+) -> Report {
+    let name = inert(&asked.verifier.name);
+    let mut lines = vec![
+        format!("{name} has your data."),
+        format!("Application: {}", presentation.application),
+        format!("The registry holds your designation at index {index}."),
+        "`tegata accounts` shows how it stands.".to_owned(),
+    ];
+    if let Some(redirect) = redirect {
+        lines.push(format!("Continue at {}", inert(redirect)));
+    }
+    let json = json!({
+        "application": presentation.application,
+        "company": presentation.verifier,
+        "name": name,
+        "purpose": presentation.purpose,
+        "state": "received",
+        "receipt_index": index,
+        "redirect_uri": redirect,
+    });
+    Report::new(&lines, json)
+}

@@ -1,0 +1,127 @@
+//! Anchors: what shows that an instance is on the registry. They come when the issuer's batch is final.
+
+use protocol::issuance::{
+    AnchorProof, AnchorsError, AnchorsResponse, NotificationId, anchors_request,
+};
+use protocol::registry::receipt::{ReceiptError, verify_receipt};
+use protocol::registry::record::{Author, Body};
+use protocol::registry::{Genesis, Issuer, merkle::ProofError};
+use vault::Changes;
+
+use super::issuance::{Issuance, Stage};
+use super::{ReceiveError, commit};
+use crate::http::{Http, Post};
+use crate::instance::StoredInstance;
+use crate::network::{Network, below};
+use crate::session::Session;
+
+const JSON: &str = "application/json";
+const ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Why an anchor does not hold.
+#[derive(Debug, thiserror::Error)]
+pub enum AnchorError {
+    /// The answer cannot be read.
+    #[error(transparent)]
+    Answer(#[from] AnchorsError),
+    /// The batch is not on the registry.
+    #[error("the batch is not on the registry")]
+    Receipt(#[from] ReceiptError),
+    /// The receipt is for another record.
+    #[error("the receipt is not for a batch of this issuer at this place")]
+    OtherRecord,
+    /// The instance is not in the batch.
+    #[error("the instance is not in the batch")]
+    NotInBatch(#[from] ProofError),
+}
+
+/// Whether an anchor proof shows that the instance with this key is in a batch of this issuer on this network's registry.
+pub(super) fn verify(
+    proof: &AnchorProof,
+    signing_input_hash: [u8; 32],
+    thumbprint: [u8; 32],
+    issuer: &Issuer,
+    genesis: &Genesis,
+) -> Result<(), AnchorError> {
+    let entry = verify_receipt(&proof.receipt, &proof.record, genesis.cosigners())?;
+    let Body::CredentialBatch(batch) = entry.record().body() else {
+        return Err(AnchorError::OtherRecord);
+    };
+    let of_issuer = *entry.record().author() == Author::Ed25519(*issuer.record_key.as_bytes());
+    if entry.index() != proof.batch || !of_issuer {
+        return Err(AnchorError::OtherRecord);
+    }
+    proof
+        .opening(signing_input_hash)
+        .verify(thumbprint, batch)?;
+    Ok(())
+}
+
+/// Fetches the anchors of an issuance whose instances are stored, and keeps those that hold.
+pub(super) async fn fetch(
+    session: &mut Session,
+    network: &Network,
+    http: &Http,
+    issuance: &mut Issuance,
+) -> Result<(), ReceiveError> {
+    let issuer = network.issuer(Some(&issuance.issuer))?;
+    let Stage::Stored {
+        notification_id: Some(id),
+        awaited,
+        ..
+    } = &mut issuance.stage
+    else {
+        return Ok(());
+    };
+    let Ok(id) = NotificationId::new(id.as_str()) else {
+        return Ok(());
+    };
+    let url = below(issuer.id.url(), "anchors");
+    let answer = http
+        .post(Post {
+            url: &url,
+            media_type: JSON,
+            body: anchors_request(&id).to_string().into_bytes(),
+            accept: JSON,
+            bearer: None,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        })
+        .await?;
+    let body = answer.of_type(JSON, &url)?;
+    let response = AnchorsResponse::parse(&body).map_err(AnchorError::Answer)?;
+    let now = session.clock.now();
+    let mut changes = Changes::new();
+    let mut missing = 0;
+    for mut stored in StoredInstance::all(&session.vault)? {
+        if stored.instance.issuance != issuance.id || stored.instance.anchor().is_some() {
+            continue;
+        }
+        let hash = stored.instance.signing_input_hash();
+        let of_instance = response
+            .anchors
+            .iter()
+            .find(|anchor| Some(anchor.signing_input_hash) == hash);
+        let Some((anchor, proof)) =
+            of_instance.and_then(|anchor| Some((anchor, anchor.proof.as_ref()?)))
+        else {
+            missing += 1;
+            continue;
+        };
+        let holder = stored
+            .instance
+            .verify(issuer, now)?
+            .holder_key()
+            .thumbprint();
+        verify(
+            proof,
+            anchor.signing_input_hash,
+            holder,
+            issuer,
+            network.genesis(),
+        )?;
+        stored.instance.set_anchor(proof);
+        changes = stored.put(changes)?;
+    }
+    *awaited = missing;
+    commit(session, &issuance.put(changes)?)
+}
