@@ -1,1 +1,163 @@
-//! Under construction.
+//! Reads of the registry that return only after their proof was checked.
+//!
+//! A node may lie, be slow or be gone: whatever it answers is checked against the members' signatures, and another node
+//! is asked if the check fails. What cannot be proved, that something is *not* there, is believed only when more members
+//! say so than may be faulty.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use protocol::registry::{CaseId, Genesis};
+//! use registry_client::{Options, Reach, RegistryClient};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let genesis = Genesis::parse(&std::fs::read("genesis.json")?)?;
+//! let options = Options {
+//!     reach: Reach::HttpsOnly,
+//!     certificates: Vec::new(),
+//! };
+//! let registry = RegistryClient::new(Arc::new(genesis), &options)?;
+//! let case: CaseId = "30313233343536373839616263646566".parse()?;
+//! for entry in registry.case(&case).await? {
+//!     println!("{} {:?}", entry.index(), entry.record().body());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it trusts
+//!
+//! The genesis file, and that of the members named in it no more than a third, rounded down, lie together.
+
+mod fault;
+mod history;
+mod memory;
+mod node;
+mod reach;
+mod read;
+mod status_list;
+mod submit;
+
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Fault, ReadError};
+pub use reach::Reach;
+pub use submit::{Receipt, Refusal, SubmitError};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use memory::Memory;
+use node::Node;
+use protocol::registry::Genesis;
+use protocol::registry::checkpoint::{CheckpointError, UnverifiedCheckpoint, VerifiedCheckpoint};
+
+/// A node may be a moment behind the others: all are asked again after each of these pauses.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(150),
+    Duration::from_millis(500),
+    Duration::from_millis(1_500),
+];
+
+/// How a client reaches nodes.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which addresses it may ask.
+    pub reach: Reach,
+    /// The certificate authorities to trust, as DER; the system's if there are none.
+    pub certificates: Vec<Vec<u8>>,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// A member's address may not be asked: it is plain http, and not on this machine in development.
+    #[error("the address of member {member} is not https")]
+    Address {
+        /// The member.
+        member: String,
+    },
+    /// No HTTPS client can be made with these certificates.
+    #[error("no HTTPS client with these certificates")]
+    Https(#[source] reqwest::Error),
+}
+
+/// Asks the nodes of a network, at random, and checks what they say.
+#[derive(Debug)]
+pub struct RegistryClient {
+    genesis: Arc<Genesis>,
+    nodes: Vec<Node>,
+    memory: Memory,
+    pauses: [Duration; 3],
+}
+
+impl RegistryClient {
+    /// A client of all nodes of a network.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a member's address may not be asked or the certificates are unusable.
+    pub fn new(genesis: Arc<Genesis>, options: &Options) -> Result<Self, ClientError> {
+        let http = node::http(options).map_err(ClientError::Https)?;
+        let nodes = genesis.parties().members().iter().map(|member| {
+            if !options.reach.allows(member.url.url()) {
+                return Err(ClientError::Address {
+                    member: member.name.clone(),
+                });
+            }
+            Ok(Node::new(&member.name, &member.url, http.clone()))
+        });
+        Ok(Self {
+            nodes: nodes.collect::<Result<_, _>>()?,
+            memory: Memory::default(),
+            pauses: PAUSES,
+            genesis,
+        })
+    }
+
+    /// The network's genesis.
+    #[must_use]
+    pub const fn genesis(&self) -> &Arc<Genesis> {
+        &self.genesis
+    }
+
+    /// The newest checkpoint that this client has seen, for its user to keep: its note goes to
+    /// [`RegistryClient::remember`] at the next start.
+    #[must_use]
+    pub fn last_checkpoint(&self) -> Option<VerifiedCheckpoint> {
+        self.memory.last()
+    }
+
+    /// Recalls a checkpoint seen before: the client accepts no older ledger and no other one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the note is not a checkpoint of this network.
+    pub fn remember(&self, note: &str) -> Result<(), CheckpointError> {
+        let seen = UnverifiedCheckpoint::parse(note.as_bytes())?;
+        self.memory.start(seen.verify(self.genesis.cosigners())?);
+        Ok(())
+    }
+
+    /// How many members must say what cannot be proved: one more than may be faulty.
+    fn believed(&self) -> usize {
+        let members = self.genesis.parties().members().len();
+        members - self.genesis.cosigners().quorum() + 1
+    }
+
+    /// The nodes in random order, without those of the members to avoid.
+    fn shuffled(&self, avoid: &[&str]) -> Vec<&Node> {
+        let wanted = self
+            .nodes
+            .iter()
+            .filter(|node| !avoid.contains(&node.name()));
+        let mut shuffled: Vec<&Node> = wanted.collect();
+        for last in (1..shuffled.len()).rev() {
+            let random = getrandom::u64().expect("the operating system gives randomness");
+            let other = usize::try_from(random % (last as u64 + 1)).unwrap_or(last);
+            shuffled.swap(last, other);
+        }
+        shuffled
+    }
+}

@@ -1,0 +1,158 @@
+//! Submitting records. It may be repeated at will: a record that stands already is answered with its receipt.
+
+use std::collections::BTreeMap;
+
+use protocol::registry::receipt::{
+    RECEIPT_BYTES_MAX, ReceiptError, UnverifiedReceipt, VerifiedEntry, verify_receipt,
+};
+use protocol::registry::record::{RECORD_BYTES_MAX, Record};
+use reqwest::StatusCode;
+
+use crate::node::Node;
+use crate::{Fault, RegistryClient};
+
+/// Why the ledger does not take a record, as a node says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The record is malformed or too long.
+    #[error("the record is malformed")]
+    Malformed,
+    /// The author may not make this record, or did not sign it.
+    #[error("the author may not make this record")]
+    NotAuthorised,
+    /// Another record stands in its place.
+    #[error("another record stands in this one's place")]
+    Conflict,
+    /// The rules do not allow it now.
+    #[error("the rules of the ledger do not allow the record")]
+    AgainstRules,
+}
+
+/// Why there is no receipt.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// More members than may be faulty refuse the record: submitting it again is of no use.
+    #[error("the ledger refuses the record")]
+    Refused(#[source] Refusal),
+    /// No node gave a receipt. The record may stand or not: submitting it again is harmless.
+    #[error("no node gave a receipt")]
+    Unavailable(#[source] Option<Fault>),
+    /// All members are to be avoided.
+    #[error("there is no node to submit to")]
+    NoNode,
+}
+
+/// A record is on the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    text: String,
+    entry: VerifiedEntry,
+}
+
+impl Receipt {
+    /// The text that shows it to anyone, offline.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where the record stands, and under which checkpoint. The receipt is for this record's bytes: those submitted may
+    /// carry another ECDSA signature over the same statement.
+    #[must_use]
+    pub const fn entry(&self) -> &VerifiedEntry {
+        &self.entry
+    }
+}
+
+enum Answer {
+    Recorded(Box<Receipt>),
+    Refused(Refusal),
+}
+
+impl RegistryClient {
+    /// Brings a record onto the ledger through the node of a random member that is none of those to avoid.
+    ///
+    /// Another node is asked if one does not answer, or refuses: a refusal counts when more members give it than may be
+    /// faulty.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the ledger refuses the record or no node gives a receipt.
+    pub async fn submit(&self, record: &Record, avoid: &[&str]) -> Result<Receipt, SubmitError> {
+        let mut refusals: BTreeMap<&str, Refusal> = BTreeMap::new();
+        let mut last_fault = None;
+        let mut pauses = self.pauses.iter();
+        loop {
+            let nodes = self.shuffled(avoid);
+            if nodes.is_empty() {
+                return Err(SubmitError::NoNode);
+            }
+            let believed = self.believed().min(nodes.len());
+            for node in nodes {
+                match self.submit_to(node, record).await {
+                    Ok(Answer::Recorded(receipt)) => return Ok(*receipt),
+                    Ok(Answer::Refused(refusal)) => {
+                        refusals.insert(node.name(), refusal);
+                        if refusals.len() >= believed {
+                            return Err(SubmitError::Refused(refusal));
+                        }
+                    }
+                    Err(fault) => {
+                        tracing::warn!(node = node.name(), %fault, "a record was not acknowledged");
+                        last_fault = Some(fault);
+                    }
+                }
+            }
+            match pauses.next() {
+                Some(pause) => tokio::time::sleep(*pause).await,
+                None => return Err(SubmitError::Unavailable(last_fault)),
+            }
+        }
+    }
+
+    async fn submit_to(&self, node: &Node, record: &Record) -> Result<Answer, Fault> {
+        let (status, body) = node
+            .post_record(record.as_bytes(), RECEIPT_BYTES_MAX)
+            .await?;
+        let refusal = match status {
+            StatusCode::OK => return self.receipt(node, record, body).await,
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Refusal::Malformed,
+            StatusCode::FORBIDDEN => Refusal::NotAuthorised,
+            StatusCode::CONFLICT => Refusal::Conflict,
+            StatusCode::UNPROCESSABLE_ENTITY => Refusal::AgainstRules,
+            other => return Err(Fault::Status(other.as_u16())),
+        };
+        Ok(Answer::Refused(refusal))
+    }
+
+    async fn receipt(&self, node: &Node, record: &Record, body: Vec<u8>) -> Result<Answer, Fault> {
+        let text = String::from_utf8(body).map_err(|_cause| Fault::Malformed)?;
+        let entry = verify_receipt(&text, record.as_bytes(), self.genesis.cosigners());
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(ReceiptError::Proof(_)) => self.standing(node, record, &text).await?,
+            Err(error) => return Err(error.into()),
+        };
+        self.memory.admit(entry.checkpoint(), node).await?;
+        Ok(Answer::Recorded(Box::new(Receipt { text, entry })))
+    }
+
+    /// The entry of a record that stands under another of the many signatures that ECDSA allows: the same statement by the
+    /// same author, but another leaf.
+    async fn standing(
+        &self,
+        node: &Node,
+        record: &Record,
+        text: &str,
+    ) -> Result<VerifiedEntry, Fault> {
+        let index = UnverifiedReceipt::parse(text)?.dangerous_index();
+        let path = format!("/entries/{index}");
+        let standing = node.get(&path, RECORD_BYTES_MAX).await?;
+        let standing = standing.ok_or(Fault::Malformed)?;
+        let entry = verify_receipt(text, &standing, self.genesis.cosigners())?;
+        if entry.record().id() != record.id() {
+            return Err(Fault::Malformed);
+        }
+        Ok(entry)
+    }
+}
