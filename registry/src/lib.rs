@@ -1,3 +1,26 @@
 //! A node of the jointly operated registry.
+//!
+//! It keeps a copy of the ledger ([`replica`]), orders records with the other nodes (`registry-consensus`),
+//! signs and collects signatures on checkpoints ([`cosigning`]), and answers readers ([`api`]). What a record
+//! may say when is decided in [`state`], which is pure.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! registry::run::run(std::path::Path::new("node.toml")).await
+//! # }
+//! ```
+//!
+//! It trusts its configuration, its genesis file and its own disk; neither other nodes, as long as fewer
+//! than a third of them lie, nor anyone who sends a request.
 
+pub mod api;
+pub mod config;
+pub mod cosigning;
+pub mod genesis;
+pub mod mempool;
+mod message;
+pub mod replica;
+pub mod run;
+pub mod setup;
 pub mod state;
+pub mod store;

@@ -1,3 +1,146 @@
-//! The tegata-registry program.
+//! The command line of a registry node.
 
-fn main() {}
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use protocol::registry::MemberRole;
+use registry::{
+    genesis::{Entries, write_genesis},
+    setup::{Exposure, NewMember, setup},
+};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// A node of the jointly operated registry.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the node until SIGTERM.
+    Run {
+        /// The configuration, node.toml.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Makes keys, node.toml, and member.json for the genesis file.
+    Setup(SetupArguments),
+    /// Makes the genesis file of a network from the entries of its parties.
+    Genesis(GenesisArguments),
+}
+
+#[derive(Args)]
+struct SetupArguments {
+    /// Where the files go.
+    #[arg(long)]
+    dir: PathBuf,
+    /// The member's name, such as a.example.
+    #[arg(long)]
+    name: String,
+    /// What the member is.
+    #[arg(long)]
+    role: Role,
+    /// Where the node answers readers.
+    #[arg(long)]
+    url: String,
+    /// Where the node meets the others, host:port.
+    #[arg(long)]
+    peer_address: String,
+    /// The member votes on blocks.
+    #[arg(long)]
+    validator: bool,
+    /// Plain HTTP on loopback, for one machine.
+    #[arg(long)]
+    development_loopback_http: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Role {
+    Consortium,
+    Company,
+    Notary,
+}
+
+#[derive(Args)]
+struct GenesisArguments {
+    /// The network's name for people.
+    #[arg(long)]
+    name: String,
+    /// member.json of every member.
+    #[arg(long, num_args = 1.., required = true)]
+    members: Vec<PathBuf>,
+    /// issuer.json of every issuer.
+    #[arg(long, num_args = 1..)]
+    issuers: Vec<PathBuf>,
+    /// verifier.json of every verifier.
+    #[arg(long, num_args = 1..)]
+    verifiers: Vec<PathBuf>,
+    /// The process definitions.
+    #[arg(long, num_args = 1.., required = true)]
+    definitions: Vec<PathBuf>,
+    /// The genesis file.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run { config } => run(&config),
+        Command::Setup(arguments) => run_setup(arguments),
+        Command::Genesis(arguments) => run_genesis(arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tegata-registry: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(config: &Path) -> anyhow::Result<()> {
+    service::telemetry::start();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(registry::run::run(config))
+}
+
+fn run_setup(arguments: SetupArguments) -> anyhow::Result<()> {
+    let member = NewMember {
+        name: arguments.name,
+        role: match arguments.role {
+            Role::Consortium => MemberRole::Consortium,
+            Role::Company => MemberRole::Company,
+            Role::Notary => MemberRole::Notary,
+        },
+        url: arguments.url.try_into().context("--url")?,
+        peer_address: arguments.peer_address,
+        validator: arguments.validator,
+    };
+    let exposure = if arguments.development_loopback_http {
+        Exposure::LoopbackForDevelopment
+    } else {
+        Exposure::Tls
+    };
+    setup(&arguments.dir, member, exposure, &mut service::random::os())
+}
+
+fn run_genesis(arguments: GenesisArguments) -> anyhow::Result<()> {
+    let entries = Entries {
+        members: arguments.members,
+        issuers: arguments.issuers,
+        verifiers: arguments.verifiers,
+        definitions: arguments.definitions,
+    };
+    let network = write_genesis(&arguments.name, &entries, &arguments.out)?;
+    println!("network {network}");
+    Ok(())
+}

@@ -1,7 +1,9 @@
 //! A consortium on one machine.
 
+pub mod applicant;
 mod authority;
 pub mod command;
+mod description;
 pub mod http;
 mod licence;
 mod person;
@@ -19,9 +21,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use protocol::identity::SigningKey;
 use tokio::time::{Instant, sleep};
 
 pub use authority::{Authority, Leaf};
+pub use description::{Description, Login, Node, Party, WalletEntry};
 pub use person::{Name, Person};
 pub use plan::{COMPANIES, COMPANY_A, COMPANY_B, COMPANY_C, CONSORTIUM, MEMBERS, Organisation};
 pub use ports::Ports;
@@ -36,6 +40,11 @@ use staff::Staff;
 
 const HEALTH_PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
+
+/// Where a sandbox that stays up is, unless another folder is named: `target/sandbox`.
+pub fn default_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/sandbox")
+}
 
 /// Four registry nodes, the issuer and two companies. They end when this is dropped.
 #[derive(Debug)]
@@ -183,6 +192,19 @@ impl Sandbox {
             &passphrase,
         )
         .await
+    }
+
+    /// The key that signs the issuer's records: the sandbox owns all keys.
+    pub fn issuer_record_key(&self) -> anyhow::Result<SigningKey> {
+        let config: toml::Table =
+            std::fs::read_to_string(self.issuer.folder.join("issuer.toml"))?.parse()?;
+        let path = config
+            .get("record_key")
+            .and_then(toml::Value::as_str)
+            .context("issuer.toml names no record_key")?;
+        let pem = std::fs::read_to_string(self.issuer.folder.join(path))
+            .context("reading the record key")?;
+        Ok(SigningKey::from_pkcs8_pem(&pem)?)
     }
 
     /// A wallet for a person, not made yet.

@@ -300,7 +300,8 @@ impl Arguments {
     }
 }
 
-fn write_private(path: PathBuf, text: &str) -> anyhow::Result<PathBuf> {
+/// Writes a file that its owner alone can read.
+pub(super) fn write_private(path: PathBuf, text: &str) -> anyhow::Result<PathBuf> {
     use std::io::Write;
     let mut options = std::fs::File::options();
     let mut file = options

@@ -1,0 +1,59 @@
+//! The node's HTTP interface (`specs/node-api.md`).
+//!
+//! | method and path | request | answer | problems |
+//! | --- | --- | --- | --- |
+//! | POST /records | `application/cbor`, a record | receipt, once durable, final and cosigned | 400 403 409 413 415 422 503 |
+//! | GET /entries/{index} | | the record, `application/cbor` | 400 404 |
+//! | GET /proofs/{index} | | receipt against the latest checkpoint | 400 404 |
+//! | GET /checkpoint | | the latest cosigned checkpoint, a note | 404 |
+//! | GET /consistency?from=N | | `{"from","to","hashes","checkpoint"}` | 400 404 |
+//! | GET /tile/{level}/{number} | | hashes, C2SP tlog-tiles | 400 404 |
+//! | GET /tile/entries/{number} | | entries, C2SP tlog-tiles | 400 404 |
+//! | GET /trusted-parties | | `{"checkpoint","document"}` | 404 |
+//! | GET /cases/{case} | | `{"records":[index]}` | 400 404 |
+//! | GET /applications/{application} | | `{"designation":index,"outcomes":[index]}` | 400 404 |
+//! | PUT /status-lists/{digest} | `application/statuslist+jwt` | 204 | 400 404 413 415 |
+//! | GET /status-lists/{digest} | | the token | 400 404 |
+//! | GET /healthz | | `{"height","size","cosigned"}` | 503 |
+//!
+//! Problems are RFC 9457. Every request may be repeated: a record that stands already is answered with
+//! its receipt. Everything that is read is as of the latest checkpoint that a quorum signed.
+
+mod problem;
+mod read;
+mod tile;
+mod write;
+
+use crate::{replica::Replica, store::STATUS_LIST_BYTES_MAX};
+use axum::{
+    Router,
+    routing::{get, post, put},
+};
+use service::limits::body_limit;
+use std::sync::Arc;
+
+/// A longer body is no record: 413.
+const RECORD_BODY_BYTES: usize = protocol::registry::record::RECORD_BYTES_MAX;
+
+/// The routes of a node.
+pub fn router(replica: Arc<Replica>) -> Router {
+    let status_list = put(write::put_status_list)
+        .layer(body_limit(STATUS_LIST_BYTES_MAX))
+        .get(read::status_list);
+    Router::new()
+        .route(
+            "/records",
+            post(write::post_record).layer(body_limit(RECORD_BODY_BYTES)),
+        )
+        .route("/entries/{index}", get(read::entry))
+        .route("/proofs/{index}", get(read::proof))
+        .route("/checkpoint", get(read::checkpoint))
+        .route("/consistency", get(read::consistency))
+        .route("/tile/{*path}", get(tile::tile))
+        .route("/trusted-parties", get(read::trusted_parties))
+        .route("/cases/{case}", get(read::case))
+        .route("/applications/{application}", get(read::application))
+        .route("/status-lists/{digest}", status_list)
+        .route("/healthz", get(read::health))
+        .with_state(replica)
+}

@@ -1,0 +1,273 @@
+//! The configuration of a node: `node.toml`. Paths are relative to the file.
+
+use protocol::{
+    identity::{Algorithm, KeyError, SigningKey},
+    registry::{Genesis, GenesisError, Member},
+};
+use registry_consensus::{Config as ConsensusConfig, ConsensusKey, Peer, PeerKey, Timing, Vote};
+use serde::{Deserialize, Serialize};
+use service::config::{SecretPath, ServiceConfig};
+use std::{
+    net::{SocketAddr, ToSocketAddrs as _},
+    path::{Path, PathBuf},
+};
+
+const GENESIS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// What a node needs to know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// The name of the member that this node belongs to.
+    pub member: String,
+    /// The genesis file.
+    pub genesis: PathBuf,
+    /// Where the ledger and the engine's stores are.
+    pub data: PathBuf,
+    /// The Ed25519 key, PKCS #8 in PEM, with which the node meets the others and votes.
+    pub consensus_key: SecretPath,
+    /// The Ed25519 key, PKCS #8 in PEM, with which it signs checkpoints.
+    pub cosigning_key: SecretPath,
+    /// Where it accepts connections of other nodes.
+    pub peer_listen: SocketAddr,
+    /// How long consensus waits for what.
+    #[serde(default)]
+    pub timing: TimingConfig,
+    /// How it answers readers and takes records.
+    pub service: ServiceConfig,
+}
+
+/// How long consensus waits for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimingConfig {
+    /// A leader without records proposes an empty block after this time.
+    pub idle_ms: u64,
+    /// A leader that proposes nothing for this time is passed over; greater than `idle_ms`.
+    pub leader_timeout_ms: u64,
+    /// Blocks from clocks that are further ahead wait.
+    pub skew_ms_max: u64,
+}
+
+impl Default for TimingConfig {
+    fn default() -> Self {
+        let Timing {
+            idle_ms,
+            leader_timeout_ms,
+            skew_ms_max,
+        } = Timing::DEFAULT;
+        Self {
+            idle_ms,
+            leader_timeout_ms,
+            skew_ms_max,
+        }
+    }
+}
+
+/// The configuration names something that is not usable.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeConfigError {
+    /// The file, or a secret that it names.
+    #[error(transparent)]
+    File(#[from] service::config::ConfigError),
+    /// The genesis file cannot be read.
+    #[error("{path} cannot be read")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is not a genesis file.
+    #[error("the genesis file is not valid")]
+    Genesis(#[from] GenesisError),
+    /// A key file holds no Ed25519 key.
+    #[error("{path} holds no Ed25519 key")]
+    Key {
+        /// Which file.
+        path: PathBuf,
+        /// Why, if it is no key at all.
+        #[source]
+        source: Option<KeyError>,
+    },
+    /// The genesis does not know the member, or knows it with another key.
+    #[error("the genesis has no member {name} with the {key} key of this node")]
+    NotAMember {
+        /// The configured name.
+        name: String,
+        /// Which key differs.
+        key: &'static str,
+    },
+    /// A peer address of the genesis has no address.
+    #[error("{address} cannot be resolved")]
+    PeerAddress {
+        /// As it stands in the genesis.
+        address: String,
+    },
+    /// Consensus cannot work with this.
+    #[error(transparent)]
+    Consensus(#[from] registry_consensus::ConfigError),
+}
+
+impl NodeConfig {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless it is one.
+    pub fn load(path: &Path) -> Result<Self, NodeConfigError> {
+        let mut config: Self = service::config::load(path)?;
+        let base = path.parent().unwrap_or_else(|| Path::new("."));
+        config.genesis = base.join(&config.genesis);
+        config.data = base.join(&config.data);
+        config.consensus_key = SecretPath::new(base.join(config.consensus_key.path()));
+        config.cosigning_key = SecretPath::new(base.join(config.cosigning_key.path()));
+        if let Some(tls) = &mut config.service.tls {
+            tls.certificates = base.join(&tls.certificates);
+            tls.key = SecretPath::new(base.join(tls.key.path()));
+        }
+        Ok(config)
+    }
+
+    /// Reads the genesis file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be read or does not name this member.
+    pub fn read_genesis(&self) -> Result<Genesis, NodeConfigError> {
+        let unreadable = |source| NodeConfigError::Unreadable {
+            path: self.genesis.clone(),
+            source,
+        };
+        let length = std::fs::metadata(&self.genesis).map_err(unreadable)?.len();
+        if length > GENESIS_BYTES_MAX {
+            return Err(GenesisError::Shape.into());
+        }
+        let file = std::fs::read(&self.genesis).map_err(unreadable)?;
+        Ok(Genesis::parse(&file)?)
+    }
+
+    /// Reads the key that signs checkpoints, and checks that it is the member's.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless it is.
+    pub fn read_cosigning_key(&self, genesis: &Genesis) -> Result<SigningKey, NodeConfigError> {
+        let key = read_key(&self.cosigning_key)?;
+        let member = self.member_of(genesis, "cosigning")?;
+        if key.public_key().to_bytes() != member.cosigning_key.as_bytes() {
+            return Err(self.not_a_member("cosigning"));
+        }
+        Ok(key)
+    }
+
+    /// What consensus needs: the key, all members, the network.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the key is not the member's or an address cannot be resolved.
+    pub fn consensus(&self, genesis: &Genesis) -> Result<ConsensusConfig, NodeConfigError> {
+        let key = read_key(&self.consensus_key)?;
+        let key = ConsensusKey::from_secret(&key.secret())?;
+        let member = self.member_of(genesis, "consensus")?;
+        if key.public_key().as_bytes() != member.consensus_key.as_bytes() {
+            return Err(self.not_a_member("consensus"));
+        }
+        let peers = genesis.parties().members().iter().map(peer);
+        Ok(ConsensusConfig {
+            key,
+            peers: peers.collect::<Result<_, _>>()?,
+            network: *genesis.network().as_bytes(),
+            listen: self.peer_listen,
+            directory: self.data.join("consensus"),
+            timing: Timing {
+                idle_ms: self.timing.idle_ms,
+                leader_timeout_ms: self.timing.leader_timeout_ms,
+                skew_ms_max: self.timing.skew_ms_max,
+            },
+        })
+    }
+
+    /// Where the ledger's own store is.
+    #[must_use]
+    pub fn ledger_directory(&self) -> PathBuf {
+        self.data.join("ledger")
+    }
+
+    fn member_of<'g>(
+        &self,
+        genesis: &'g Genesis,
+        key: &'static str,
+    ) -> Result<&'g Member, NodeConfigError> {
+        let mut members = genesis.parties().members().iter();
+        members
+            .find(|member| member.name == self.member)
+            .ok_or_else(|| self.not_a_member(key))
+    }
+
+    fn not_a_member(&self, key: &'static str) -> NodeConfigError {
+        NodeConfigError::NotAMember {
+            name: self.member.clone(),
+            key,
+        }
+    }
+}
+
+fn read_key(path: &SecretPath) -> Result<SigningKey, NodeConfigError> {
+    let not_a_key = |source| NodeConfigError::Key {
+        path: path.path().to_owned(),
+        source,
+    };
+    let pem = path.read()?;
+    let text = str::from_utf8(&pem).map_err(|_| not_a_key(None))?;
+    let key = SigningKey::from_pkcs8_pem(text).map_err(|source| not_a_key(Some(source)))?;
+    if key.public_key().algorithm() != Algorithm::EdDsa {
+        return Err(not_a_key(None));
+    }
+    Ok(key)
+}
+
+fn peer(member: &Member) -> Result<Peer, NodeConfigError> {
+    let unresolved = || NodeConfigError::PeerAddress {
+        address: member.peer_address.clone(),
+    };
+    let mut addresses = member
+        .peer_address
+        .to_socket_addrs()
+        .map_err(|_| unresolved())?;
+    Ok(Peer {
+        key: PeerKey::from_bytes(*member.consensus_key.as_bytes()),
+        address: addresses.next().ok_or_else(unresolved)?,
+        vote: if member.validator {
+            Vote::Validator
+        } else {
+            Vote::Observer
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_configuration_is_read() {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("node.example.toml");
+        let config = NodeConfig::load(&example).unwrap();
+        assert_eq!(config.member, "consortium.example");
+        assert_eq!(config.timing, TimingConfig::default());
+        assert!(config.genesis.is_absolute());
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("node.toml");
+        let example = include_str!("../node.example.toml");
+        std::fs::write(&path, format!("membre = 1\n{example}")).unwrap();
+        assert!(NodeConfig::load(&path).is_err());
+        std::fs::write(&path, example).unwrap();
+        assert!(NodeConfig::load(&path).is_ok());
+    }
+}

@@ -1,0 +1,222 @@
+//! From a committed block to a checkpoint that a quorum of members signed.
+//!
+//! Every node signs the checkpoint of every block with records that it commits, tells the others, and collects
+//! what they tell. A quorum's signatures make the checkpoint that readers trust; receipts wait for it.
+//! A node that missed messages repeats its own signature until it has a quorum's, and whoever already
+//! has one answers with it. From time to time the latest checkpoint is signed again, because
+//! readers judge by the signatures' times whether it is fresh.
+
+mod rounds;
+
+use crate::store::{CosignedNote, Store};
+use bytes::Bytes;
+use protocol::{
+    Timestamp,
+    identity::SigningKey,
+    registry::{
+        ContentDigest,
+        checkpoint::{Checkpoint, Cosigners, UnverifiedCheckpoint, VerifiedCheckpoint},
+    },
+};
+use registry_consensus::PeerKey;
+use rounds::{Note, Rounds};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+
+/// The latest checkpoint is signed anew this often.
+const REFRESH_SECONDS: u64 = 300;
+/// A checkpoint whose signatures are newer by this much replaces the same one with older signatures.
+const NEWER_SECONDS: u64 = 60;
+/// A member is answered with the latest checkpoint at most this often.
+const REPLY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A checkpoint that a quorum signed, with the document that it vouches for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cosigned {
+    /// The checkpoint.
+    pub checkpoint: VerifiedCheckpoint,
+    /// The trusted parties document.
+    pub document: Arc<str>,
+}
+
+/// Whether this node signs a checkpoint at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// The node is with the others: they wait for its signature.
+    Live,
+    /// The node is catching up: the others have signed long ago.
+    CatchingUp,
+}
+
+/// Collects the members' signatures.
+pub struct Cosigning {
+    cosigners: Cosigners,
+    key: SigningKey,
+    store: Store,
+    collected: Mutex<Collected>,
+    latest: watch::Sender<Option<Arc<Cosigned>>>,
+}
+
+#[derive(Default)]
+struct Collected {
+    rounds: Rounds,
+    replies: HashMap<PeerKey, Instant>,
+    /// The slot of [`REFRESH_SECONDS`] in which this node signed last.
+    signed_in: u64,
+}
+
+impl Cosigning {
+    /// Starts from the checkpoint that the store remembers, if its signatures still hold.
+    #[must_use]
+    pub fn new(cosigners: Cosigners, key: SigningKey, store: Store) -> Self {
+        let remembered = store.cosigned().ok().flatten();
+        let latest = remembered.and_then(|note| reopen(&cosigners, note));
+        Self {
+            cosigners,
+            key,
+            store,
+            collected: Mutex::default(),
+            latest: watch::Sender::new(latest.map(Arc::new)),
+        }
+    }
+
+    /// The latest checkpoint that a quorum signed.
+    #[must_use]
+    pub fn latest(&self) -> Option<Arc<Cosigned>> {
+        self.latest.borrow().clone()
+    }
+
+    /// Follows [`Self::latest`].
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Option<Arc<Cosigned>>> {
+        self.latest.subscribe()
+    }
+
+    /// Takes the checkpoint of a block that is on this node's disk. The answer is to be told to all members.
+    pub fn committed(
+        &self,
+        checkpoint: &Checkpoint,
+        document: Arc<str>,
+        pace: Pace,
+        now: Timestamp,
+    ) -> Option<Bytes> {
+        let mut collected = self.lock();
+        collected.rounds.open(checkpoint, document, &self.cosigners);
+        let note = match pace {
+            Pace::Live => self.sign(&mut collected, now),
+            Pace::CatchingUp => None,
+        };
+        self.settle(&mut collected);
+        note
+    }
+
+    /// Takes a checkpoint that a member told. The answer, if any, is to be told to that member.
+    pub fn receive(&self, from: PeerKey, note: &Bytes, now: Instant) -> Option<Bytes> {
+        let note = Note::parse(note, self.cosigners.network())?;
+        let mut collected = self.lock();
+        let latest = self.latest();
+        let behind = latest.filter(|latest| {
+            let size = latest.checkpoint.size();
+            note.size < size
+                || (note.size == size && note.signatures.len() < self.cosigners.quorum())
+        });
+        if note.size >= collected.rounds.newest_size() || collected.rounds.contains(note.size) {
+            collected.rounds.receive(from, note, &self.cosigners);
+            self.settle(&mut collected);
+        }
+        let latest = behind?;
+        let replied = collected.replies.get(&from);
+        if replied.is_some_and(|at| now.saturating_duration_since(*at) < REPLY_INTERVAL) {
+            return None;
+        }
+        collected.replies.insert(from, now);
+        Some(Bytes::copy_from_slice(
+            latest.checkpoint.as_note().as_bytes(),
+        ))
+    }
+
+    /// Called every second: what is to be told to all members again.
+    pub fn tick(&self, now: Timestamp) -> Option<Bytes> {
+        let mut collected = self.lock();
+        let newest = collected.rounds.newest_size();
+        let lacks_quorum = self
+            .latest()
+            .is_none_or(|latest| latest.checkpoint.size() < newest);
+        if !lacks_quorum && slot(now) == collected.signed_in {
+            return None;
+        }
+        let note = self.sign(&mut collected, now);
+        self.settle(&mut collected);
+        note
+    }
+
+    /// The largest ledger that any member claims to have: only a hint that this node is behind.
+    pub fn dangerous_largest_size(&self) -> u64 {
+        self.lock().rounds.dangerous_largest_size()
+    }
+
+    /// Signs the newest committed checkpoint; the note has this signature alone.
+    fn sign(&self, collected: &mut Collected, now: Timestamp) -> Option<Bytes> {
+        let round = collected.rounds.newest()?;
+        let signature = self.cosigners.cosign(&round.checkpoint, &self.key, now)?;
+        let note = round.note_with(&signature)?;
+        round.add(&signature, &self.cosigners);
+        collected.signed_in = slot(now);
+        Some(note.into())
+    }
+
+    /// Publishes the largest checkpoint that has a quorum, if it is better than the latest.
+    fn settle(&self, collected: &mut Collected) {
+        let quorum = self.cosigners.quorum();
+        let better = |size: u64, time: Timestamp| {
+            self.latest().is_none_or(|latest| {
+                let latest = &latest.checkpoint;
+                let newer = latest.cosigned_at().plus_seconds(NEWER_SECONDS) <= time;
+                size > latest.size() || (size == latest.size() && newer)
+            })
+        };
+        let cosigned = collected
+            .rounds
+            .largest_with_quorum(quorum)
+            .filter(|(round, time)| better(round.checkpoint.size, *time))
+            .and_then(|(round, _)| round.cosigned(&self.cosigners));
+        let Some(cosigned) = cosigned else {
+            return;
+        };
+        collected.rounds.forget_below(cosigned.checkpoint.size());
+        let note = CosignedNote {
+            checkpoint: cosigned.checkpoint.as_note().to_owned(),
+            document: cosigned.document.to_string(),
+        };
+        // The ledger itself is safe without it: the signatures can be collected again.
+        if let Err(error) = self.store.remember_cosigned(&note) {
+            tracing::error!(%error, "a cosigned checkpoint could not be remembered");
+        }
+        self.latest.send_replace(Some(Arc::new(cosigned)));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Collected> {
+        self.collected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Members refresh in the same slot, so that a quorum of fresh signatures meets.
+const fn slot(time: Timestamp) -> u64 {
+    time.as_unix() / REFRESH_SECONDS
+}
+
+fn reopen(cosigners: &Cosigners, note: CosignedNote) -> Option<Cosigned> {
+    let checkpoint = UnverifiedCheckpoint::parse(note.checkpoint.as_bytes()).ok()?;
+    let checkpoint = checkpoint.verify(cosigners).ok()?;
+    let digest = ContentDigest::of(note.document.as_bytes());
+    (checkpoint.checkpoint().trusted_parties == digest).then_some(Cosigned {
+        checkpoint,
+        document: note.document.into(),
+    })
+}

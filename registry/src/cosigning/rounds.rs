@@ -1,0 +1,194 @@
+//! The checkpoints that wait for signatures, by the size of the ledger.
+
+use super::Cosigned;
+use bytes::Bytes;
+use protocol::{
+    Timestamp,
+    registry::{
+        NetworkId,
+        checkpoint::{Checkpoint, Cosigners, UnverifiedCheckpoint, write_checkpoint},
+        note::{NoteSignature, UnverifiedNote},
+    },
+};
+use registry_consensus::PeerKey;
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+/// Checkpoints that wait; a block that is this far behind gets its receipt from a later checkpoint.
+const ROUNDS_MAX: usize = 256;
+/// Notes of one member about blocks that this node has not committed yet.
+const EARLY_MAX: usize = 64;
+
+/// A note from another member, read but not checked.
+#[derive(Clone, Debug)]
+pub(super) struct Note {
+    pub(super) size: u64,
+    pub(super) text: String,
+    pub(super) signatures: Vec<NoteSignature>,
+}
+
+impl Note {
+    pub(super) fn parse(bytes: &Bytes, network: NetworkId) -> Option<Self> {
+        let note = UnverifiedNote::parse(bytes).ok()?;
+        let text = note.dangerous_text().to_owned();
+        let mut lines = text.lines();
+        if lines.next()? != format!("tegata/{network}") {
+            return None;
+        }
+        let size = lines.next()?.parse().ok()?;
+        let signatures = str::from_utf8(bytes).ok()?.strip_prefix(text.as_str())?;
+        let signatures = signatures.trim_matches('\n').lines();
+        let signatures: Result<_, _> = signatures.map(NoteSignature::parse).collect();
+        Some(Self {
+            size,
+            text,
+            signatures: signatures.ok()?,
+        })
+    }
+}
+
+/// One checkpoint and the signatures collected for it.
+pub(super) struct Round {
+    pub(super) checkpoint: Checkpoint,
+    text: String,
+    document: Arc<str>,
+    /// The newest signature of each member.
+    signatures: BTreeMap<String, (Timestamp, NoteSignature)>,
+}
+
+impl Round {
+    /// Adds a signature if it is a member's and newer than what is there.
+    pub(super) fn add(&mut self, signature: &NoteSignature, cosigners: &Cosigners) {
+        let known = self.signatures.get(signature.name());
+        if known.is_some_and(|(_, known)| known == signature) {
+            return;
+        }
+        let Ok(time) = cosigners.verify(&self.checkpoint, signature) else {
+            return;
+        };
+        if known.is_none_or(|(known, _)| *known < time) {
+            let name = signature.name().to_owned();
+            self.signatures.insert(name, (time, signature.clone()));
+        }
+    }
+
+    /// The note with one signature.
+    pub(super) fn note_with(&self, signature: &NoteSignature) -> Option<String> {
+        write_checkpoint(&self.checkpoint, std::slice::from_ref(signature)).ok()
+    }
+
+    /// The latest time by which a quorum had signed.
+    fn quorum_time(&self, quorum: usize) -> Option<Timestamp> {
+        let mut times: Vec<Timestamp> = self.signatures.values().map(|(time, _)| *time).collect();
+        times.sort_unstable_by(|a, b| b.cmp(a));
+        times.get(quorum.checked_sub(1)?).copied()
+    }
+
+    /// The checkpoint with all signatures collected for it.
+    pub(super) fn cosigned(&self, cosigners: &Cosigners) -> Option<Cosigned> {
+        let signatures = self
+            .signatures
+            .values()
+            .map(|(_, signature)| signature.clone());
+        let note = write_checkpoint(&self.checkpoint, &signatures.collect::<Vec<_>>()).ok()?;
+        let checkpoint = UnverifiedCheckpoint::parse(note.as_bytes()).ok()?;
+        Some(Cosigned {
+            checkpoint: checkpoint.verify(cosigners).ok()?,
+            document: self.document.clone(),
+        })
+    }
+}
+
+/// All rounds that may still matter.
+#[derive(Default)]
+pub(super) struct Rounds {
+    rounds: BTreeMap<u64, Round>,
+    early: HashMap<PeerKey, VecDeque<Note>>,
+    largest_size: u64,
+}
+
+impl Rounds {
+    /// Begins to collect for a checkpoint, with what came early.
+    pub(super) fn open(
+        &mut self,
+        checkpoint: &Checkpoint,
+        document: Arc<str>,
+        cosigners: &Cosigners,
+    ) {
+        let size = checkpoint.size;
+        let mut round = Round {
+            checkpoint: *checkpoint,
+            text: checkpoint.to_string(),
+            document,
+            signatures: BTreeMap::new(),
+        };
+        for (from, notes) in &mut self.early {
+            for note in notes.iter().filter(|note| note.size == size) {
+                merge(&mut round, *from, note, cosigners);
+            }
+            notes.retain(|note| note.size > size);
+        }
+        self.rounds.insert(size, round);
+        if self.rounds.len() > ROUNDS_MAX {
+            self.rounds.pop_first();
+        }
+    }
+
+    /// Takes a member's note: into its round, or aside until the block is committed here.
+    pub(super) fn receive(&mut self, from: PeerKey, note: Note, cosigners: &Cosigners) {
+        self.largest_size = self.largest_size.max(note.size);
+        if let Some(round) = self.rounds.get_mut(&note.size) {
+            merge(round, from, &note, cosigners);
+        } else if note.size > self.newest_size() {
+            let early = self.early.entry(from).or_default();
+            if early.len() >= EARLY_MAX {
+                early.pop_front();
+            }
+            early.push_back(note);
+        }
+    }
+
+    pub(super) fn contains(&self, size: u64) -> bool {
+        self.rounds.contains_key(&size)
+    }
+
+    /// The round of the last committed block.
+    pub(super) fn newest(&mut self) -> Option<&mut Round> {
+        self.rounds
+            .last_entry()
+            .map(std::collections::btree_map::OccupiedEntry::into_mut)
+    }
+
+    pub(super) fn newest_size(&self) -> u64 {
+        self.rounds.last_key_value().map_or(0, |(size, _)| *size)
+    }
+
+    pub(super) fn dangerous_largest_size(&self) -> u64 {
+        self.largest_size
+    }
+
+    /// The largest checkpoint with a quorum's signatures, and the time by which the quorum had signed.
+    pub(super) fn largest_with_quorum(&self, quorum: usize) -> Option<(&Round, Timestamp)> {
+        let mut largest_first = self.rounds.values().rev();
+        largest_first.find_map(|round| Some((round, round.quorum_time(quorum)?)))
+    }
+
+    pub(super) fn forget_below(&mut self, size: u64) {
+        self.rounds = self.rounds.split_off(&size);
+    }
+}
+
+fn merge(round: &mut Round, from: PeerKey, note: &Note, cosigners: &Cosigners) {
+    if note.text != round.text {
+        // Two ledgers of one size: the note is the evidence, and holds no personal data.
+        let ours = round.text.as_str();
+        let signatures: String = note.signatures.iter().map(ToString::to_string).collect();
+        tracing::error!(%from, ours, theirs = note.text.as_str(), signatures, "a member signs another ledger");
+        return;
+    }
+    for signature in &note.signatures {
+        round.add(signature, cosigners);
+    }
+}

@@ -1,0 +1,56 @@
+//! What nodes tell each other through the gossip channel: one byte says what follows.
+
+use bytes::Bytes;
+
+const RECORD: u8 = 1;
+const CHECKPOINT: u8 = 2;
+
+/// A message between nodes, not yet trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Message {
+    /// A record that was submitted to the sender.
+    Record(Bytes),
+    /// A checkpoint with the signatures that the sender has.
+    Checkpoint(Bytes),
+}
+
+impl Message {
+    pub(crate) fn encode(&self) -> Bytes {
+        let (kind, content) = match self {
+            Self::Record(record) => (RECORD, record),
+            Self::Checkpoint(note) => (CHECKPOINT, note),
+        };
+        [&[kind], content.as_ref()].concat().into()
+    }
+
+    pub(crate) fn decode(bytes: &Bytes) -> Option<Self> {
+        let content = || bytes.slice(1..);
+        match *bytes.first()? {
+            RECORD => Some(Self::Record(content())),
+            CHECKPOINT => Some(Self::Checkpoint(content())),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_survives_encoding() {
+        for message in [
+            Message::Record(Bytes::from_static(b"record")),
+            Message::Checkpoint(Bytes::from_static(b"note")),
+        ] {
+            assert_eq!(Message::decode(&message.encode()), Some(message));
+        }
+    }
+
+    #[test]
+    fn neg_l09_messages_of_other_kinds_are_not_understood() {
+        assert_eq!(Message::decode(&Bytes::new()), None);
+        assert_eq!(Message::decode(&Bytes::from_static(&[0, 1])), None);
+        assert_eq!(Message::decode(&Bytes::from_static(&[3])), None);
+    }
+}

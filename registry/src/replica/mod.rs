@@ -1,0 +1,232 @@
+//! This node's copy of the ledger: the state, the store below it, and the records on their way into it.
+//!
+//! A block is applied to a fork of the state first, then written to the store, and then applied to the
+//! state: what the store holds was accepted, and what the state shows is on disk. Readers see the ledger
+//! as of the latest checkpoint that a quorum signed.
+
+mod order;
+mod read;
+mod submit;
+
+pub use read::{Consistency, TILE_WIDTH};
+pub use submit::SubmitError;
+
+use crate::{
+    cosigning::{Cosigning, Pace},
+    mempool::Mempool,
+    message::Message,
+    state::{BlockContext, Rejection, State},
+    store::{Store, StoreError},
+};
+use protocol::{
+    Timestamp,
+    identity::SigningKey,
+    registry::{
+        Genesis,
+        merkle::TreeHash,
+        record::{Record, RecordError, UnverifiedRecord},
+    },
+};
+use registry_consensus::{Handle, Recipients};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard},
+    time::Instant,
+};
+use tokio::sync::watch;
+
+/// Records outside the mempool whose signatures need not be checked twice.
+const VERIFIED_MAX: usize = 4096;
+
+/// The store does not hold the ledger that it claims to hold.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An entry is not a record of this network.
+    #[error("entry {index} of the store is not a record of this network")]
+    Record {
+        /// Where it stands.
+        index: u64,
+        /// What is wrong with it.
+        #[source]
+        source: RecordError,
+    },
+    /// An entry breaks the rules.
+    #[error("entry {index} of the store breaks the rules")]
+    Rejected {
+        /// Where it stands.
+        index: u64,
+        /// Which rule.
+        #[source]
+        source: Rejection,
+    },
+    /// The entries do not have the root that was stored with them.
+    #[error(
+        "the store's entries do not lead to its root; remove the ledger directory to fetch them again"
+    )]
+    Root,
+}
+
+/// The ledger as this node has it.
+pub struct Replica {
+    genesis: Arc<Genesis>,
+    store: Store,
+    committed: RwLock<Committed>,
+    mempool: Mutex<Mempool>,
+    verified: Mutex<HashMap<TreeHash, Arc<Record>>>,
+    cosigning: Cosigning,
+    consensus: OnceLock<Handle>,
+    heights: watch::Sender<u64>,
+}
+
+/// What is on disk and applied.
+struct Committed {
+    state: State<'static>,
+    height: u64,
+    document: Arc<str>,
+}
+
+impl Replica {
+    /// Folds the stored entries into the state and checks that they have the stored root.
+    ///
+    /// # Errors
+    ///
+    /// Fails if they have not.
+    pub fn open(
+        genesis: Arc<Genesis>,
+        store: Store,
+        cosigning_key: SigningKey,
+        now: Timestamp,
+    ) -> Result<Self, OpenError> {
+        let tip = store.tip()?;
+        let state = fold(&genesis, &store, tip.size)?;
+        if state.checkpoint().root != tip.root {
+            return Err(OpenError::Root);
+        }
+        let cosigners = genesis.cosigners().clone();
+        let cosigning = Cosigning::new(cosigners, cosigning_key, store.clone());
+        let document: Arc<str> = state.trusted_parties_document().into();
+        // Nobody listens yet; the first tick repeats the signature.
+        let _untold = cosigning.committed(&state.checkpoint(), document.clone(), Pace::Live, now);
+        Ok(Self {
+            genesis,
+            store,
+            committed: RwLock::new(Committed {
+                state,
+                height: tip.height,
+                document,
+            }),
+            mempool: Mutex::default(),
+            verified: Mutex::default(),
+            cosigning,
+            consensus: OnceLock::new(),
+            heights: watch::Sender::new(tip.height),
+        })
+    }
+
+    /// Gives the replica its way to the other nodes.
+    pub fn connect(&self, handle: Handle) {
+        let first = self.consensus.set(handle).is_ok();
+        debug_assert!(first, "a replica is connected once");
+    }
+
+    /// The genesis that it started from.
+    #[must_use]
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The members' signatures.
+    #[must_use]
+    pub const fn cosigning(&self) -> &Cosigning {
+        &self.cosigning
+    }
+
+    /// Called every second: repeats what others may have missed.
+    pub fn tick(&self, now: Timestamp, instant: Instant) {
+        let again = self.mempool().tick(instant);
+        for record in again {
+            self.tell(
+                &Message::Record(record.as_bytes().to_vec().into()),
+                Recipients::All,
+            );
+        }
+        if let Some(note) = self.cosigning.tick(now) {
+            self.tell(&Message::Checkpoint(note), Recipients::All);
+        }
+    }
+
+    /// Writes the store to the disk at the end of the process.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.store.flush()
+    }
+
+    /// Queues a message; what matters is repeated by [`Self::tick`].
+    fn tell(&self, message: &Message, to: Recipients) {
+        if let Some(consensus) = self.consensus.get()
+            && let Err(error) = consensus.gossip(to, message.encode())
+        {
+            tracing::warn!(%error, "a message to other nodes was not sent");
+        }
+    }
+
+    fn committed(&self) -> RwLockReadGuard<'_, Committed> {
+        self.committed
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn mempool(&self) -> std::sync::MutexGuard<'_, Mempool> {
+        self.mempool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The record of these bytes, its signature checked now or before.
+    fn record(&self, bytes: &[u8]) -> Result<Arc<Record>, RecordError> {
+        let leaf = TreeHash::of_leaf(bytes);
+        if let Some(record) = self.mempool().by_leaf(&leaf) {
+            return Ok(record);
+        }
+        if let Some(record) = self.verified().get(&leaf) {
+            return Ok(record.clone());
+        }
+        let record = UnverifiedRecord::decode(bytes)?.verify(&self.genesis.network())?;
+        let record = Arc::new(record);
+        let mut verified = self.verified();
+        if verified.len() >= VERIFIED_MAX {
+            verified.clear();
+        }
+        verified.insert(leaf, record.clone());
+        Ok(record)
+    }
+
+    fn verified(&self) -> std::sync::MutexGuard<'_, HashMap<TreeHash, Arc<Record>>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The state after the first `size` entries.
+fn fold(genesis: &Arc<Genesis>, store: &Store, size: u64) -> Result<State<'static>, OpenError> {
+    let mut state = State::new(genesis.clone());
+    for index in 0..size {
+        let entry = store
+            .entry(index)?
+            .ok_or(StoreError::Damaged("a missing entry"))?;
+        let record = UnverifiedRecord::decode(&entry.record)
+            .and_then(|record| record.verify(&genesis.network()))
+            .map_err(|source| OpenError::Record { index, source })?;
+        let context = BlockContext {
+            height: entry.height,
+            time: entry.time,
+        };
+        state
+            .apply(&record, &context)
+            .map_err(|source| OpenError::Rejected { index, source })?;
+    }
+    Ok(state)
+}

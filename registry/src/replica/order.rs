@@ -1,0 +1,258 @@
+//! What consensus asks: offer records, judge a block, commit it, take a message.
+
+use super::{Committed, Replica};
+use crate::{
+    cosigning::Pace,
+    mempool::{Offered, Origin},
+    message::Message,
+    state::{BlockContext, State},
+    store::StoreError,
+};
+use bytes::Bytes;
+use protocol::{
+    Timestamp,
+    registry::record::{Body, Record, RecordError},
+};
+use registry_consensus::{
+    Application, BLOCK_RECORDS_BYTES_MAX, BLOCK_RECORDS_MAX, CommitError, OrderedBlock, PeerKey,
+    Recipients, Verdict,
+};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
+
+/// A node this many blocks behind the others signs only what it ends up with.
+const CATCHING_UP_BLOCKS: u64 = 3;
+
+/// A final block that this node cannot store.
+#[derive(Debug, thiserror::Error)]
+enum BlockError {
+    #[error("a final block holds a record that this node refuses")]
+    Record(#[from] RecordError),
+    #[error("a final block holds a record against the rules of this node")]
+    Rejected(#[from] crate::state::Rejection),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the store's root after the block is not the state's")]
+    Root,
+}
+
+impl Application for Replica {
+    fn committed_height(&self) -> u64 {
+        self.committed().height
+    }
+
+    fn propose(&self, ancestors: &[OrderedBlock], height: u64, time_ms: u64) -> Vec<Bytes> {
+        let waiting = self.mempool().records();
+        if waiting.is_empty() {
+            return Vec::new();
+        }
+        let Ok(ancestors) = self.verified_blocks(ancestors) else {
+            return Vec::new();
+        };
+        let committed = self.committed();
+        let Some(mut state) = committed.after(&ancestors) else {
+            return Vec::new();
+        };
+        let context = context(height, time_ms);
+        let mut chosen = Vec::new();
+        let mut room = BLOCK_RECORDS_BYTES_MAX;
+        for record in waiting {
+            let bytes = record.as_bytes();
+            if chosen.len() >= BLOCK_RECORDS_MAX || bytes.len() > room {
+                break;
+            }
+            if state.apply(&record, &context).is_ok() {
+                room -= bytes.len();
+                chosen.push(Bytes::copy_from_slice(bytes));
+            }
+        }
+        chosen
+    }
+
+    fn validate(&self, ancestors: &[OrderedBlock], block: &OrderedBlock) -> Verdict {
+        // Signatures first: they take the longest and need no lock.
+        let (Ok(ancestors), Ok(records)) = (
+            self.verified_blocks(ancestors),
+            self.verified_records(&block.records),
+        ) else {
+            return Verdict::Invalid;
+        };
+        let committed = self.committed();
+        if block.height <= committed.height {
+            return Verdict::Passed;
+        }
+        let Some(mut state) = committed.after(&ancestors) else {
+            return Verdict::Invalid;
+        };
+        let context = context(block.height, block.time_ms);
+        let acceptable = |record: &Arc<Record>| state.apply(record, &context).is_ok();
+        if records.iter().all(acceptable) {
+            Verdict::Valid
+        } else {
+            Verdict::Invalid
+        }
+    }
+
+    fn commit(&self, block: &OrderedBlock) -> Result<(), CommitError> {
+        if block.height <= self.committed_height() {
+            return Ok(());
+        }
+        self.append(block).map_err(|source| CommitError {
+            height: block.height,
+            source: Box::new(source),
+        })?;
+        self.heights.send_replace(block.height);
+        Ok(())
+    }
+
+    fn on_gossip(&self, from: PeerKey, message: Bytes) {
+        match Message::decode(&message) {
+            Some(Message::Record(bytes)) => self.on_record(from, &bytes),
+            Some(Message::Checkpoint(note)) => {
+                if let Some(reply) = self.cosigning.receive(from, &note, Instant::now()) {
+                    self.tell(&Message::Checkpoint(reply), Recipients::One(from));
+                }
+            }
+            None => tracing::warn!(%from, "a message of another version"),
+        }
+    }
+}
+
+impl Replica {
+    fn on_record(&self, from: PeerKey, bytes: &Bytes) {
+        let Ok(record) = self.record(bytes) else {
+            tracing::warn!(%from, "a record that is not valid");
+            return;
+        };
+        if self.committed().state.index_of(&record.id()).is_some() {
+            return;
+        }
+        let offered = self
+            .mempool()
+            .offer(record, Origin::Peer(from), Instant::now());
+        match offered {
+            Ok(Offered::New) => self.wake(),
+            Ok(Offered::Known) => {}
+            Err(full) => tracing::warn!(%from, error = %full, "a record could not wait"),
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        if let Some(consensus) = self.consensus.get() {
+            consensus.wake();
+        }
+    }
+
+    fn append(&self, block: &OrderedBlock) -> Result<(), BlockError> {
+        if block.records.is_empty() {
+            self.store.note_height(block.height)?;
+            self.write().height = block.height;
+            return Ok(());
+        }
+        let records = self.verified_records(&block.records)?;
+        let context = context(block.height, block.time_ms);
+        {
+            let committed = self.committed();
+            let mut fork = committed.state.fork();
+            for record in &records {
+                fork.apply(record, &context)?;
+            }
+        }
+        let root = self.store.append(block.height, context.time, &records)?;
+        let (checkpoint, document) = {
+            let mut committed = self.write();
+            for record in &records {
+                committed.state.apply(record, &context)?;
+            }
+            committed.height = block.height;
+            if records.iter().any(changes_document) {
+                committed.document = committed.state.trusted_parties_document().into();
+            }
+            (committed.state.checkpoint(), committed.document.clone())
+        };
+        if checkpoint.root != root {
+            return Err(BlockError::Root);
+        }
+        self.forget(&records);
+        let tip = self
+            .consensus
+            .get()
+            .map_or(0, registry_consensus::Handle::tip);
+        let pace = if tip > block.height.saturating_add(CATCHING_UP_BLOCKS) {
+            Pace::CatchingUp
+        } else {
+            Pace::Live
+        };
+        let now = service::clock::now();
+        if let Some(note) = self.cosigning.committed(&checkpoint, document, pace, now) {
+            self.tell(&Message::Checkpoint(note), Recipients::All);
+        }
+        Ok(())
+    }
+
+    fn forget(&self, records: &[Arc<Record>]) {
+        let mut mempool = self.mempool();
+        let mut verified = self.verified();
+        for record in records {
+            mempool.remove(&record.id());
+            verified.remove(&record.leaf_hash());
+        }
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Committed> {
+        self.committed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn verified_records(&self, records: &[Bytes]) -> Result<Vec<Arc<Record>>, RecordError> {
+        records.iter().map(|bytes| self.record(bytes)).collect()
+    }
+
+    fn verified_blocks(&self, blocks: &[OrderedBlock]) -> Result<Vec<VerifiedBlock>, RecordError> {
+        let verified = |block: &OrderedBlock| {
+            Ok(VerifiedBlock {
+                context: context(block.height, block.time_ms),
+                records: self.verified_records(&block.records)?,
+            })
+        };
+        blocks.iter().map(verified).collect()
+    }
+}
+
+/// A block whose records are signed by their authors.
+struct VerifiedBlock {
+    context: BlockContext,
+    records: Vec<Arc<Record>>,
+}
+
+impl Committed {
+    /// The state after `ancestors`, of which some may be committed meanwhile; none if one of them is invalid.
+    fn after(&self, ancestors: &[VerifiedBlock]) -> Option<State<'_>> {
+        let mut state = self.state.fork();
+        for block in ancestors
+            .iter()
+            .filter(|block| block.context.height > self.height)
+        {
+            for record in &block.records {
+                state.apply(record, &block.context).ok()?;
+            }
+        }
+        Some(state)
+    }
+}
+
+/// Blocks count milliseconds, so that they can follow each other quickly; the ledger counts seconds.
+fn context(height: u64, time_ms: u64) -> BlockContext {
+    BlockContext {
+        height,
+        time: Timestamp::from_unix(time_ms / 1000),
+    }
+}
+
+/// Status lists are the one part of the trusted parties document that records change.
+fn changes_document(record: &Arc<Record>) -> bool {
+    matches!(record.body(), Body::StatusListVersion(_))
+}

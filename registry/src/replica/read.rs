@@ -1,0 +1,180 @@
+//! What readers ask: everything as of the latest cosigned checkpoint.
+
+use super::Replica;
+use crate::{
+    cosigning::Cosigned,
+    store::{Entry, StoreError},
+};
+use bytes::Bytes;
+use protocol::registry::{
+    ApplicationId, CaseId, ContentDigest,
+    merkle::{self, TreeError, TreeHash},
+};
+use std::sync::Arc;
+
+/// Entries or hashes in a full tile.
+pub const TILE_WIDTH: u32 = 256;
+
+/// That the latest ledger extends an older one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consistency {
+    /// The size of the older ledger.
+    pub from: u64,
+    /// The hashes that show it.
+    pub hashes: Vec<TreeHash>,
+    /// The latest ledger.
+    pub latest: Arc<Cosigned>,
+}
+
+impl Replica {
+    /// The latest checkpoint that a quorum signed; none before the members met for the first time.
+    #[must_use]
+    pub fn latest(&self) -> Option<Arc<Cosigned>> {
+        self.cosigning.latest()
+    }
+
+    /// How many entries readers may see.
+    fn size(&self) -> u64 {
+        self.latest().map_or(0, |latest| latest.checkpoint.size())
+    }
+
+    /// The height and the size that this node has committed.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        let committed = self.committed();
+        (committed.height, committed.state.size())
+    }
+
+    /// An entry.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn entry(&self, index: u64) -> Result<Option<Entry>, StoreError> {
+        if index >= self.size() {
+            return Ok(None);
+        }
+        self.store.entry(index)
+    }
+
+    /// The receipt of an entry against the latest checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn proof(&self, index: u64) -> Result<Option<String>, TreeError> {
+        match self.latest() {
+            Some(latest) if index < latest.checkpoint.size() => {
+                self.receipt(index, &latest).map(Some)
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// The proof that the latest ledger extends that of size `from`; none if it is not that long.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn consistency(&self, from: u64) -> Result<Option<Consistency>, TreeError> {
+        let Some(latest) = self.latest() else {
+            return Ok(None);
+        };
+        let size = latest.checkpoint.size();
+        if from > size {
+            return Ok(None);
+        }
+        let hashes = merkle::prove_consistency(from, size, |index| self.store.hash(index))?;
+        Ok(Some(Consistency {
+            from,
+            hashes,
+            latest,
+        }))
+    }
+
+    /// A tile of hashes; none if the ledger is not that long.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn hash_tile(
+        &self,
+        level: u8,
+        number: u64,
+        width: u32,
+    ) -> Result<Option<Vec<u8>>, TreeError> {
+        let read = |index| self.store.hash(index);
+        match merkle::tile(level, number, width, self.size(), read) {
+            Ok(tile) => Ok(Some(tile)),
+            Err(TreeError::Outside(_)) => Ok(None),
+            Err(error @ TreeError::Incomplete) => Err(error),
+        }
+    }
+
+    /// A bundle of entries, each with its length in two bytes before it; none if the ledger is not that long.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn entry_tile(&self, number: u64, width: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        let first = number.checked_mul(u64::from(TILE_WIDTH));
+        let range = first.and_then(|first| Some((first, first.checked_add(u64::from(width))?)));
+        let Some((first, end)) = range.filter(|(_, end)| *end <= self.size()) else {
+            return Ok(None);
+        };
+        let mut bundle = Vec::new();
+        for index in first..end {
+            let entry = self
+                .store
+                .entry(index)?
+                .ok_or(StoreError::Damaged("a missing entry"))?;
+            let length =
+                u16::try_from(entry.record.len()).map_err(|_| StoreError::Damaged("entry"))?;
+            bundle.extend_from_slice(&length.to_be_bytes());
+            bundle.extend_from_slice(&entry.record);
+        }
+        Ok(Some(bundle))
+    }
+
+    /// The indexes of a case's records.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn case(&self, case: &CaseId) -> Result<Vec<u64>, StoreError> {
+        self.store.case(case, self.size())
+    }
+
+    /// The indexes of an application's records, its designation first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn application(&self, application: &ApplicationId) -> Result<Vec<u64>, StoreError> {
+        self.store.application(application, self.size())
+    }
+
+    /// The status list token of a digest.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn status_list(&self, digest: &ContentDigest) -> Result<Option<Bytes>, StoreError> {
+        self.store.mirror().token(digest)
+    }
+
+    /// Keeps a status list token if its digest is the latest of a list, and says whether it is.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn mirror_status_list(&self, token: &[u8]) -> Result<bool, StoreError> {
+        let committed = self.committed();
+        let is_latest = |digest: &ContentDigest| committed.state.is_latest_status_list(digest);
+        if !is_latest(&ContentDigest::of(token)) {
+            return Ok(false);
+        }
+        self.store.mirror().keep(token, is_latest)?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,176 @@
+//! From a submitted record to its receipt.
+
+use super::Replica;
+use crate::{
+    mempool::{Full, Offered, Origin},
+    message::Message,
+    state::{BlockContext, Rejection},
+};
+use protocol::registry::{
+    merkle,
+    receipt::write_receipt,
+    record::{Record, RecordError},
+};
+use registry_consensus::Recipients;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// A record without a receipt after this time is answered with "later"; submitting it again is harmless.
+const RECEIPT_TIMEOUT: Duration = Duration::from_secs(20);
+/// A record that breaks a rule only because this node is behind is held this long.
+const HOLD_BEHIND: Duration = Duration::from_secs(3);
+/// The same while nothing is known of being behind: what another node was told may be on its way.
+const HOLD: Duration = Duration::from_millis(300);
+/// A held record is looked at again this often, if no block comes.
+const HOLD_STEP: Duration = Duration::from_millis(50);
+
+/// Why there is no receipt.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// Not a record of this network.
+    #[error("not a record of this network")]
+    Record(#[from] RecordError),
+    /// Against the rules of the ledger.
+    #[error("the ledger does not accept the record")]
+    Rejected(#[from] Rejection),
+    /// Too many records wait.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// Not final, or not cosigned, within [`RECEIPT_TIMEOUT`].
+    #[error("the record is not final yet")]
+    NotYet,
+    /// The store failed.
+    #[error("the receipt cannot be made")]
+    Proof(#[from] merkle::TreeError),
+}
+
+/// How a record relates to the committed ledger.
+enum Standing {
+    Recorded(u64),
+    Acceptable,
+    Rejected(Rejection),
+}
+
+/// Whether another record, on its way to this node, may make the same record acceptable.
+const fn may_change(rejection: Rejection) -> bool {
+    match rejection {
+        Rejection::OutOfSequence { .. }
+        | Rejection::Unknown
+        | Rejection::InactiveDefinition { .. }
+        | Rejection::StepNotAllowed => true,
+        Rejection::Duplicate { .. }
+        | Rejection::Conflict
+        | Rejection::NotAuthorised
+        | Rejection::Anchor
+        | Rejection::Expired => false,
+    }
+}
+
+impl Replica {
+    /// Brings a record onto the ledger; the receipt is given once the record is durable, final and cosigned by a quorum.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is no record, breaks a rule, or takes too long.
+    pub async fn submit(&self, bytes: &[u8]) -> Result<String, SubmitError> {
+        let record = self.record(bytes)?;
+        let begun = Instant::now();
+        let mut heights = self.heights.subscribe();
+        loop {
+            heights.mark_unchanged();
+            match self.standing(&record) {
+                Standing::Recorded(index) => {
+                    let receipt = self.receipt_of(index);
+                    return tokio::time::timeout_at(begun + RECEIPT_TIMEOUT, receipt)
+                        .await
+                        .unwrap_or(Err(SubmitError::NotYet));
+                }
+                Standing::Acceptable => {
+                    self.offer(&record)?;
+                    let next_block = heights.changed();
+                    match tokio::time::timeout_at(begun + RECEIPT_TIMEOUT, next_block).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(_)) | Err(_) => return Err(SubmitError::NotYet),
+                    }
+                }
+                Standing::Rejected(rejection) => {
+                    if !may_change(rejection) || !self.holds(begun.elapsed()) {
+                        self.mempool().remove(&record.id());
+                        return Err(rejection.into());
+                    }
+                    let _new_or_same = tokio::time::timeout(HOLD_STEP, heights.changed()).await;
+                }
+            }
+        }
+    }
+
+    fn holds(&self, waited: Duration) -> bool {
+        waited < HOLD || (waited < HOLD_BEHIND && self.may_be_behind())
+    }
+
+    fn offer(&self, record: &Arc<Record>) -> Result<(), Full> {
+        let now = Instant::now().into_std();
+        let offered = self.mempool().offer(record.clone(), Origin::Here, now)?;
+        if offered == Offered::New {
+            let message = Message::Record(record.as_bytes().to_vec().into());
+            self.tell(&message, Recipients::All);
+            self.wake();
+        }
+        Ok(())
+    }
+
+    fn standing(&self, record: &Record) -> Standing {
+        let committed = self.committed();
+        if let Some(index) = committed.state.index_of(&record.id()) {
+            return Standing::Recorded(index);
+        }
+        let context = BlockContext {
+            height: committed.height.saturating_add(1),
+            time: service::clock::now(),
+        };
+        match committed.state.fork().apply(record, &context) {
+            Ok(_) => Standing::Acceptable,
+            Err(rejection) => Standing::Rejected(rejection),
+        }
+    }
+
+    /// Whether blocks are known to exist, or to come, that this node has not committed.
+    fn may_be_behind(&self) -> bool {
+        let (height, size) = {
+            let committed = self.committed();
+            (committed.height, committed.state.size())
+        };
+        let tip = self
+            .consensus
+            .get()
+            .map_or(0, registry_consensus::Handle::tip);
+        tip > height || self.cosigning.dangerous_largest_size() > size || !self.mempool().is_empty()
+    }
+
+    /// The receipt of an entry, as soon as a cosigned checkpoint covers it.
+    async fn receipt_of(&self, index: u64) -> Result<String, SubmitError> {
+        let mut latest = self.cosigning.subscribe();
+        let cosigned = latest
+            .wait_for(|latest| {
+                latest
+                    .as_ref()
+                    .is_some_and(|latest| latest.checkpoint.size() > index)
+            })
+            .await
+            .map_err(|_closed| SubmitError::NotYet)?
+            .clone()
+            .ok_or(SubmitError::NotYet)?;
+        Ok(self.receipt(index, &cosigned)?)
+    }
+
+    /// The receipt of an entry that a checkpoint covers.
+    pub(super) fn receipt(
+        &self,
+        index: u64,
+        cosigned: &crate::cosigning::Cosigned,
+    ) -> Result<String, merkle::TreeError> {
+        let size = cosigned.checkpoint.size();
+        let path = merkle::prove_inclusion(index, size, |index| self.store.hash(index))?;
+        Ok(write_receipt(index, &path, cosigned.checkpoint.as_note()))
+    }
+}

@@ -1,0 +1,91 @@
+//! `tegata-registry run`: the ledger, consensus and HTTP of one node, until a signal or a failure ends them.
+
+use crate::{api, config::NodeConfig, replica::Replica, store::Store};
+use anyhow::Context as _;
+use registry_consensus::Node;
+use service::serve::{Server, stop_signal};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::oneshot;
+
+const TICK: Duration = Duration::from_secs(1);
+
+/// Runs a node to its end.
+///
+/// # Errors
+///
+/// Fails if it cannot start, or if the disk or consensus fails: then the process must end rather than go on.
+pub async fn run(config: &Path) -> anyhow::Result<()> {
+    let config = NodeConfig::load(config).context("reading the configuration")?;
+    let stop = stop_signal().context("listening for signals")?;
+    let server = Server::bind(&config.service).await.context("listening")?;
+    let (replica, consensus) = {
+        let config = config.clone();
+        let opened = tokio::task::spawn_blocking(move || open(&config));
+        opened.await.context("opening the ledger")??
+    };
+    let (height, size) = replica.progress();
+    let network = replica.genesis().network();
+    tracing::info!(member = config.member, %network, height, size, "ledger opened");
+    let node = Node::start(consensus, |handle| {
+        replica.connect(handle);
+        replica.clone()
+    });
+    let mut node = node.context("starting consensus")?;
+
+    let ticking = tokio::spawn(tick(replica.clone()));
+    let (end, ended) = oneshot::channel::<()>();
+    let router = api::router(replica.clone());
+    let serving = server.run(router, async {
+        let _told_or_dropped = ended.await;
+    });
+    let failure = {
+        tokio::pin!(serving);
+        let failure = tokio::select! {
+            () = stop => None,
+            failure = node.ended() => Some(failure),
+            () = &mut serving => None,
+        };
+        drop(end);
+        if failure.is_none() {
+            serving.await;
+        }
+        failure
+    };
+    ticking.abort();
+    let closing = tokio::task::spawn_blocking(move || {
+        node.stop();
+        replica.close()
+    });
+    closing.await.context("closing the ledger")??;
+    match failure {
+        None => Ok(()),
+        Some(failure) => Err(failure).context("consensus ended"),
+    }
+}
+
+fn open(config: &NodeConfig) -> anyhow::Result<(Arc<Replica>, registry_consensus::Config)> {
+    let genesis = Arc::new(config.read_genesis().context("reading the genesis file")?);
+    let cosigning_key = config
+        .read_cosigning_key(&genesis)
+        .context("reading the cosigning key")?;
+    let consensus = config
+        .consensus(&genesis)
+        .context("reading the consensus key")?;
+    let store =
+        Store::open(&config.ledger_directory(), genesis.network()).context("opening the ledger")?;
+    let replica = Replica::open(genesis, store, cosigning_key, service::clock::now());
+    Ok((Arc::new(replica.context("opening the ledger")?), consensus))
+}
+
+async fn tick(replica: Arc<Replica>) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        replica.tick(service::clock::now(), Instant::now());
+    }
+}

@@ -1,0 +1,318 @@
+//! Real nodes on loopback: the binary, its own directories and ports, killed and restarted at will.
+
+use protocol::{
+    identity::{Algorithm, SigningKey},
+    registry::{
+        CaseId, Commitment, Genesis, MemberRole,
+        receipt::{VerifiedEntry, verify_receipt},
+        record::{Body, CaseEvent, Record},
+    },
+};
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
+use registry::{
+    genesis::{Entries, write_genesis},
+    setup::{Exposure, NewMember, setup},
+};
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(25);
+
+/// Clusters share two processors: one at a time.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+pub(crate) struct Cluster {
+    nodes: Vec<Node>,
+    pub(crate) genesis: Genesis,
+    pub(crate) issuer: SigningKey,
+    pub(crate) client: reqwest::Client,
+    pub(crate) rng: ChaCha20Rng,
+    _directory: TempDir,
+    _turn: tokio::sync::MutexGuard<'static, ()>,
+}
+
+struct Node {
+    url: String,
+    directory: PathBuf,
+    process: Option<Child>,
+}
+
+impl Cluster {
+    /// Sets up and starts `validators` voting nodes and `observers` others.
+    pub(crate) async fn start(validators: usize, observers: usize) -> Self {
+        let turn = TURN.lock().await;
+        let directory = tempfile::tempdir().unwrap();
+        let mut rng = ChaCha20Rng::from_seed([7; 32]);
+        let issuer = SigningKey::generate(Algorithm::EdDsa, &mut rng);
+        let count = validators + observers;
+        let ports = free_ports(2 * count);
+        let mut nodes = Vec::new();
+        for (number, ports) in ports.chunks(2).enumerate() {
+            let node = directory.path().join(format!("node{number}"));
+            let url = format!("http://127.0.0.1:{}", ports[0]);
+            let member = NewMember {
+                name: format!("member{number}.example"),
+                role: if number == 0 {
+                    MemberRole::Consortium
+                } else {
+                    MemberRole::Company
+                },
+                url: url.clone().try_into().unwrap(),
+                peer_address: format!("127.0.0.1:{}", ports[1]),
+                validator: number < validators,
+            };
+            std::fs::create_dir(&node).unwrap();
+            setup(&node, member, Exposure::LoopbackForDevelopment, &mut rng).unwrap();
+            nodes.push(Node {
+                url,
+                directory: node,
+                process: None,
+            });
+        }
+        let genesis = genesis_of(directory.path(), &nodes, &issuer);
+        let client = reqwest::Client::builder()
+            .timeout(DEADLINE)
+            .no_proxy()
+            .build()
+            .unwrap();
+        let mut cluster = Self {
+            nodes,
+            genesis,
+            issuer,
+            client,
+            rng,
+            _directory: directory,
+            _turn: turn,
+        };
+        cluster.start_all().await;
+        cluster
+    }
+
+    pub(crate) async fn start_all(&mut self) {
+        for number in 0..self.nodes.len() {
+            self.spawn(number);
+        }
+        for number in 0..self.nodes.len() {
+            self.until_serving(number).await;
+        }
+    }
+
+    pub(crate) fn spawn(&mut self, number: usize) {
+        let node = &mut self.nodes[number];
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(node.directory.join("log"))
+            .unwrap();
+        let process = Command::new(env!("CARGO_BIN_EXE_tegata-registry"))
+            .args(["run", "--config"])
+            .arg(node.directory.join("node.toml"))
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        node.process = Some(process);
+    }
+
+    pub(crate) async fn until_serving(&self, number: usize) {
+        let url = self.url(number, "/healthz");
+        self.until(&format!("node {number} serves"), async || {
+            let answer = self.client.get(&url).send().await;
+            answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
+        })
+        .await;
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self, number: usize) {
+        let mut process = self.nodes[number].process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// SIGTERM, and how the process ended.
+    pub(crate) async fn terminate(&mut self, number: usize) -> ExitStatus {
+        let mut process = self.nodes[number].process.take().unwrap();
+        let told = Command::new("kill")
+            .arg(process.id().to_string())
+            .status()
+            .unwrap();
+        assert!(told.success());
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < DEADLINE, "the node does not end");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    pub(crate) fn directory(&self, number: usize) -> &Path {
+        &self.nodes[number].directory
+    }
+
+    pub(crate) fn log(&self, number: usize) -> String {
+        std::fs::read_to_string(self.nodes[number].directory.join("log")).unwrap()
+    }
+
+    pub(crate) fn url(&self, number: usize, path: &str) -> String {
+        format!("{}{path}", self.nodes[number].url)
+    }
+
+    /// Polls until `condition` holds; the test fails with the nodes' last words if it never does.
+    pub(crate) async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
+        let begun = Instant::now();
+        while !condition().await {
+            if begun.elapsed() > DEADLINE {
+                let logs: Vec<String> = (0..self.nodes.len())
+                    .map(|number| {
+                        let log = self.log(number);
+                        let lines: Vec<&str> = log.lines().rev().take(8).collect();
+                        format!("node {number}:\n{}", lines.join("\n"))
+                    })
+                    .collect();
+                panic!("not within {DEADLINE:?}: {what}\n{}", logs.join("\n"));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// A record that opens a new case.
+    pub(crate) fn opened_case(&mut self) -> Record {
+        let case = CaseId::random(&mut self.rng);
+        self.case_event(case, 0, 1)
+    }
+
+    pub(crate) fn case_event(&self, case: CaseId, sequence: u32, code: u16) -> Record {
+        let body = Body::CaseEvent(CaseEvent {
+            case,
+            sequence,
+            code,
+            definition: 1,
+            commitment: Commitment::from_bytes([9; 32]),
+        });
+        Record::sign(self.genesis.network(), body, &self.issuer)
+    }
+
+    pub(crate) async fn submit(&self, number: usize, record: &[u8]) -> Response {
+        let request = self.client.post(self.url(number, "/records"));
+        let request = request.header("content-type", "application/cbor");
+        request.body(record.to_vec()).send().await.unwrap()
+    }
+
+    /// Submits a record that must succeed, and checks the receipt offline.
+    pub(crate) async fn record(&self, number: usize, record: &Record) -> VerifiedEntry {
+        let answer = self.submit(number, record.as_bytes()).await;
+        let status = answer.status();
+        let receipt = answer.text().await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{receipt}");
+        verify_receipt(&receipt, record.as_bytes(), self.genesis.cosigners()).unwrap()
+    }
+
+    /// Submits a record that must be refused: status and code of the problem.
+    pub(crate) async fn refused(&self, number: usize, record: &[u8]) -> (u16, String) {
+        let answer = self.submit(number, record).await;
+        let status = answer.status().as_u16();
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["status"], status);
+        (
+            status,
+            problem["code"].as_str().unwrap_or_default().to_owned(),
+        )
+    }
+
+    pub(crate) async fn get(&self, number: usize, path: &str) -> Response {
+        self.client
+            .get(self.url(number, path))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// The size of the ledger that a node shows to readers; none if it does not answer.
+    pub(crate) async fn size(&self, number: usize) -> Option<u64> {
+        let answer = self
+            .client
+            .get(self.url(number, "/healthz"))
+            .send()
+            .await
+            .ok()?;
+        let health: Value = answer.json().await.ok()?;
+        health["cosigned"].as_u64()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for node in &mut self.nodes {
+            if let Some(process) = &mut node.process {
+                let _ = process.kill();
+                let _ = process.wait();
+            }
+        }
+        if std::thread::panicking() {
+            for (number, node) in self.nodes.iter().enumerate() {
+                let log = std::fs::read_to_string(node.directory.join("log")).unwrap_or_default();
+                let lines: Vec<&str> = log
+                    .lines()
+                    .filter(|line| line.contains("ERROR") || line.contains("WARN"))
+                    .collect();
+                eprintln!("node {number}: {}", lines.join("\n"));
+            }
+        }
+    }
+}
+
+fn genesis_of(directory: &Path, nodes: &[Node], issuer: &SigningKey) -> Genesis {
+    let write = |name: &str, value: Value| {
+        let path = directory.join(name);
+        std::fs::write(&path, value.to_string()).unwrap();
+        path
+    };
+    let record_key = protocol::base64url::encode(&issuer.public_key().to_bytes());
+    let issuer = json!({
+        "id": "https://issuer.example", "name": "Issuer", "member": "member0.example", "record_key": record_key,
+        "application_key": protocol::base64url::encode(&[9; 32]), "trust_anchors": [], "jwks": {"keys": []},
+    });
+    let definition = json!({"version": 1, "activation_height": 0, "steps": [
+        {"code": 1, "name": "opened", "after": []},
+        {"code": 2, "name": "identity_document", "after": [1]},
+        {"code": 6, "name": "closed", "after": [1], "terminal": true},
+    ]});
+    let entries = Entries {
+        members: nodes
+            .iter()
+            .map(|node| node.directory.join("member.json"))
+            .collect(),
+        issuers: vec![write("issuer.json", issuer)],
+        verifiers: Vec::new(),
+        definitions: vec![write("definitions.json", definition)],
+    };
+    let path = directory.join("genesis.json");
+    write_genesis("Test", &entries, &path).unwrap();
+    for node in nodes {
+        std::fs::copy(&path, node.directory.join("genesis.json")).unwrap();
+    }
+    Genesis::parse(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn free_ports(count: usize) -> Vec<u16> {
+    let listeners: Vec<TcpListener> = (0..count)
+        .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
+        .collect();
+    listeners
+        .iter()
+        .map(|listener| listener.local_addr().unwrap().port())
+        .collect()
+}

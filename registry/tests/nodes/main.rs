@@ -1,0 +1,10 @@
+//! Stories of real nodes: the binary, loopback, kill -9.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests end at the first surprise"
+)]
+
+mod cluster;
+mod faults;
+mod interface;

@@ -1,0 +1,398 @@
+//! What the demo claims, each as a check that can fail.
+
+use anyhow::{Context, bail, ensure};
+use protocol::registry::Genesis;
+
+use super::narrator::Narrator;
+use super::stage::{Accounts, Stage};
+use crate::canary::{Canaries, Searched};
+use crate::holder::Holder;
+use crate::journey::{SPECIFIC_ACCOUNT, try_open_account};
+use crate::ledger;
+use crate::sandbox::{COMPANY_A, COMPANY_B, Person, Sandbox, Service};
+
+/// The person whose presentations are replayed and altered.
+const OTHER_PERSON_SEED: u64 = 8;
+
+/// Carries out all checks. Each is told; none stops the others.
+pub(super) async fn all(narrator: &mut Narrator, stage: &Stage, accounts: &Accounts) {
+    who_knows_the_person(narrator, stage, accounts).await;
+    what_the_ledger_says(narrator, stage, accounts).await;
+    refusals(narrator, stage, accounts).await;
+    let offline = receipts_offline(&stage.sandbox);
+    narrator
+        .proof(
+            "receipts_offline",
+            "every receipt verifies offline with the genesis file alone",
+            offline,
+        )
+        .await;
+}
+
+/// Searching disks.
+async fn who_knows_the_person(narrator: &mut Narrator, stage: &Stage, accounts: &Accounts) {
+    let sandbox = &stage.sandbox;
+    let canaries = &accounts.canaries;
+    let check = async { search_finds(sandbox, canaries) };
+    narrator
+        .proof(
+            "search_finds",
+            "the search finds the applicant where it must: in the own papers",
+            check,
+        )
+        .await;
+    let nodes = sandbox.nodes.iter().map(|node| node.folder.clone());
+    let check = async { nothing_in(canaries, nodes) };
+    narrator
+        .proof(
+            "registry_knows_nobody",
+            "no registry node holds any personal data of the applicant",
+            check,
+        )
+        .await;
+    let check = async { describe(&accounts.company_b_before) };
+    narrator
+        .proof(
+            "other_company_knew_nothing",
+            "B held nothing while the account was opened at A",
+            check,
+        )
+        .await;
+    let check = async { nothing_in(canaries, [sandbox.issuer.folder.clone()]) };
+    narrator
+        .proof(
+            "issuer_has_forgotten",
+            "the consortium holds nothing after the case is closed",
+            check,
+        )
+        .await;
+    let check = async { nothing_in(canaries, [sandbox.folder.join("logs")]) };
+    narrator
+        .proof(
+            "logs_are_silent",
+            "no log of any service names the applicant",
+            check,
+        )
+        .await;
+}
+
+/// Reading the log as an outsider.
+async fn what_the_ledger_says(narrator: &mut Narrator, stage: &Stage, accounts: &Accounts) {
+    let check = case_is_closed(stage, &accounts.first.case);
+    narrator
+        .proof(
+            "case_is_closed",
+            "the log says: case closed, evidence erased",
+            check,
+        )
+        .await;
+    let check = async { second_without_reviewer(accounts) };
+    narrator
+        .proof(
+            "second_without_reviewer",
+            "account two took no reviewer's act and no typed data",
+            check,
+        )
+        .await;
+    let check = company_blind(stage);
+    narrator
+        .proof(
+            "no_company_on_the_ledger",
+            "no company's name or key stands on the application records",
+            check,
+        )
+        .await;
+    let check = async { nothing_lost(accounts) };
+    narrator
+        .proof(
+            "nothing_lost",
+            "no acknowledged record is missing after kill -9",
+            check,
+        )
+        .await;
+}
+
+/// What must be refused, by companies that take the same thing unspoiled.
+async fn refusals(narrator: &mut Narrator, stage: &Stage, accounts: &Accounts) {
+    let sandbox = &stage.sandbox;
+    let person = Person::from_seed(OTHER_PERSON_SEED);
+    let mut holder = None;
+    let check = async {
+        let obtained = Holder::obtain(sandbox, &stage.reviewer, &person, 3, 2).await?;
+        replay(sandbox, holder.insert(obtained)).await
+    };
+    narrator
+        .proof(
+            "replay_refused",
+            "a presentation made for A is taken by A and refused by B",
+            check,
+        )
+        .await;
+    let check = async { altered_image(sandbox, holder.as_mut().context("no other holder")?).await };
+    narrator
+        .proof(
+            "altered_image_refused",
+            "an altered document image is refused, the unaltered one taken",
+            check,
+        )
+        .await;
+    let check = revoked(stage, &accounts.first.case);
+    narrator
+        .proof(
+            "revoked_refused",
+            "a revoked credential is refused at the next presentation",
+            check,
+        )
+        .await;
+}
+
+fn search_finds(sandbox: &Sandbox, canaries: &Canaries) -> anyhow::Result<String> {
+    let searched = canaries.search(&sandbox.folder.join("papers"))?;
+    let secrets: std::collections::BTreeSet<_> =
+        searched.hits.iter().map(|hit| hit.secret).collect();
+    ensure!(
+        secrets.len() > 5,
+        "only {} of the person's secrets were found in the person's own papers",
+        secrets.len()
+    );
+    Ok(format!(
+        "{} secrets found in {} files of the person",
+        secrets.len(),
+        searched.files
+    ))
+}
+
+fn nothing_in(
+    canaries: &Canaries,
+    folders: impl IntoIterator<Item = std::path::PathBuf>,
+) -> anyhow::Result<String> {
+    let mut all = Searched::default();
+    for folder in folders {
+        let searched = canaries.search(&folder)?;
+        ensure!(searched.files > 0, "{} is empty", folder.display());
+        all.files += searched.files;
+        all.bytes += searched.bytes;
+        all.hits.extend(searched.hits);
+    }
+    describe(&all)
+}
+
+fn describe(searched: &Searched) -> anyhow::Result<String> {
+    if let Some(hit) = searched.hits.first() {
+        bail!(
+            "{} hits; the first: secret {} as {:?} in {}",
+            searched.hits.len(),
+            hit.secret,
+            hit.spelling,
+            hit.file.display()
+        );
+    }
+    Ok(format!(
+        "{} files, {} KiB searched in 9 spellings: nothing",
+        searched.files,
+        searched.bytes / 1_024
+    ))
+}
+
+async fn case_is_closed(stage: &Stage, case: &str) -> anyhow::Result<String> {
+    use protocol::registry::record::Body;
+    let entries = verified_log(&stage.sandbox).await?;
+    let mut codes = Vec::new();
+    let mut erased = false;
+    for entry in &entries {
+        match entry.record().body() {
+            Body::CaseEvent(event) if event.case.to_string() == case => codes.push(event.code),
+            Body::Erasure(erasure) if erasure.case.to_string() == case => erased = true,
+            Body::CaseEvent(_)
+            | Body::Erasure(_)
+            | Body::CredentialBatch(_)
+            | Body::StatusListVersion(_)
+            | Body::Designation(_)
+            | Body::Outcome(_) => {}
+        }
+    }
+    ensure!(
+        codes.first() == Some(&1) && codes.last() == Some(&6),
+        "the case's events are {codes:?}"
+    );
+    ensure!(erased, "no erasure receipt");
+    Ok(format!("events {codes:?}, then the erasure receipt"))
+}
+
+fn second_without_reviewer(accounts: &Accounts) -> anyhow::Result<String> {
+    let second = &accounts.second;
+    ensure!(
+        second.cases_before == second.cases_after,
+        "the consortium's cases changed"
+    );
+    Ok("the consortium's cases are the same before and after; the wallet was given a URL and an account type".to_owned())
+}
+
+/// Designations and outcomes are signed by one-time keys; no member's or company's key or name is in them.
+async fn company_blind(stage: &Stage) -> anyhow::Result<String> {
+    use protocol::registry::record::{Author, Body};
+    let genesis = Genesis::parse(&std::fs::read(&stage.sandbox.genesis)?)?;
+    let mut known: Vec<Vec<u8>> = Vec::new();
+    for member in genesis.parties().members() {
+        known.push(member.name.as_bytes().to_vec());
+        known.push(member.consensus_key.as_bytes().to_vec());
+        known.push(member.cosigning_key.as_bytes().to_vec());
+    }
+    for verifier in genesis.parties().verifiers() {
+        known.push(verifier.id.as_str().as_bytes().to_vec());
+        known.push(verifier.name.as_bytes().to_vec());
+    }
+    let mut authors = std::collections::BTreeSet::new();
+    let (mut designations, mut outcomes) = (0, 0);
+    for entry in verified_log(&stage.sandbox).await? {
+        match entry.record().body() {
+            Body::Designation(_) => designations += 1,
+            Body::Outcome(_) => outcomes += 1,
+            Body::CaseEvent(_)
+            | Body::Erasure(_)
+            | Body::CredentialBatch(_)
+            | Body::StatusListVersion(_) => continue,
+        }
+        let bytes = entry.record().as_bytes();
+        let named = known.iter().any(|name| {
+            bytes
+                .windows(name.len())
+                .any(|window| window == name.as_slice())
+        });
+        ensure!(
+            !named,
+            "record {} names a member or a company",
+            entry.index()
+        );
+        let author = match entry.record().author() {
+            Author::Ed25519(key) => key.to_vec(),
+            Author::P256(key) => key.to_vec(),
+        };
+        authors.insert(author);
+    }
+    ensure!(
+        designations >= 2 && outcomes >= 4,
+        "{designations} designations and {outcomes} outcomes for two accounts"
+    );
+    Ok(format!(
+        "{designations} designations and {outcomes} outcomes by {} one-time keys",
+        authors.len()
+    ))
+}
+
+fn nothing_lost(accounts: &Accounts) -> anyhow::Result<String> {
+    let load = &accounts.load;
+    ensure!(
+        load.acknowledged_after_kill > 0,
+        "nothing was acknowledged after the node was killed"
+    );
+    Ok(format!(
+        "{} acknowledged records found on a survivor and on the node that came back; {} were acknowledged without it",
+        load.acknowledged, load.acknowledged_after_kill
+    ))
+}
+
+async fn replay(sandbox: &Sandbox, holder: &mut Holder) -> anyhow::Result<String> {
+    let (a, b) = (
+        sandbox.company(COMPANY_A.short)?,
+        sandbox.company(COMPANY_B.short)?,
+    );
+    let instance = holder.take_instance()?;
+    let to_a = holder.begin(a, "account_opening").await?;
+    let presentation = holder
+        .prepare(&to_a, &instance, neutral_node(sandbox)?)
+        .await?;
+    let taken = holder.send(&to_a, &presentation).await?;
+    ensure!(
+        taken.is_accepted(),
+        "A refused what was made for it: {} {}",
+        taken.status,
+        taken.body
+    );
+    let to_b = holder.begin(b, "account_opening").await?;
+    let replayed = holder.send(&to_b, &presentation).await?;
+    ensure!(
+        !replayed.is_accepted(),
+        "B took a presentation that was made for A"
+    );
+    Ok(format!(
+        "A answered {}, B answered {}",
+        taken.status, replayed.status
+    ))
+}
+
+async fn altered_image(sandbox: &Sandbox, holder: &mut Holder) -> anyhow::Result<String> {
+    let a = sandbox.company(COMPANY_A.short)?;
+    let instance = holder.take_instance()?;
+    let request = holder.begin(a, "account_opening").await?;
+    let honest = holder
+        .prepare(&request, &instance, neutral_node(sandbox)?)
+        .await?;
+    let mut altered = honest.clone();
+    let image = altered
+        .extension
+        .as_mut()
+        .and_then(|extension| extension.documents.first_mut());
+    let pixel = image
+        .and_then(|image| image.data.last_mut())
+        .context("there is an image")?;
+    *pixel ^= 1;
+    let refused = holder.send(&request, &altered).await?;
+    ensure!(!refused.is_accepted(), "A took an altered image");
+    let taken = holder.send(&request, &honest).await?;
+    ensure!(
+        taken.is_accepted(),
+        "A refused the unaltered image: {} {}",
+        taken.status,
+        taken.body
+    );
+    Ok(format!(
+        "one bit altered: {}; unaltered: {}",
+        refused.status, taken.status
+    ))
+}
+
+/// The person of the story tries once more after the consortium has revoked.
+async fn revoked(stage: &Stage, case: &str) -> anyhow::Result<String> {
+    stage.reviewer.revoke(case).await?;
+    let company = stage.sandbox.company(COMPANY_B.short)?;
+    crate::journey::until_refused(|| try_open_account(&stage.wallet, company, SPECIFIC_ACCOUNT))
+        .await
+}
+
+async fn receipts_offline(sandbox: &Sandbox) -> anyhow::Result<String> {
+    let genesis = std::fs::read(&sandbox.genesis)?;
+    let node = neutral_node(sandbox)?;
+    let entries = ledger::fetch_log(&sandbox.http, &node.url, &Genesis::parse(&genesis)?).await?;
+    ensure!(!entries.is_empty(), "the ledger is empty");
+    // From here on, nothing but the genesis file and what was fetched.
+    let verified = ledger::verify_offline(&genesis, &entries)?;
+    let mut forged = entries.clone();
+    let record = forged
+        .last_mut()
+        .and_then(|entry| entry.record.last_mut())
+        .context("the ledger is empty")?;
+    *record ^= 1;
+    ensure!(
+        ledger::verify_offline(&genesis, &forged).is_err(),
+        "a forged record verified"
+    );
+    Ok(format!(
+        "{} receipts; one altered bit in a record, and its receipt fails",
+        verified.len()
+    ))
+}
+
+async fn verified_log(
+    sandbox: &Sandbox,
+) -> anyhow::Result<Vec<protocol::registry::receipt::VerifiedEntry>> {
+    let genesis = std::fs::read(&sandbox.genesis)?;
+    let node = neutral_node(sandbox)?;
+    let entries = ledger::fetch_log(&sandbox.http, &node.url, &Genesis::parse(&genesis)?).await?;
+    ledger::verify_offline(&genesis, &entries)
+}
+
+/// C's node: neither the issuer's nor that of a company with accounts.
+fn neutral_node(sandbox: &Sandbox) -> anyhow::Result<&Service> {
+    sandbox.nodes.last().context("there are four nodes")
+}
