@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::sandbox::http::text;
 use crate::sandbox::staff::{Offer, REVIEWED_CHECKS, Staff};
-use crate::sandbox::{Sandbox, Service, Wallet};
+use crate::sandbox::{Party, Site, Wallet};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
@@ -29,16 +29,16 @@ pub const SPECIFIC_ACCOUNT: Terms = Terms {
 };
 
 /// Makes the wallet and lets it trust the network.
-pub async fn make_wallet(sandbox: &Sandbox, wallet: &Wallet) -> anyhow::Result<Value> {
+pub async fn make_wallet(site: &Site, wallet: &Wallet) -> anyhow::Result<Value> {
     let made = wallet.run(&["init"]).await?;
-    let genesis = path_text(&sandbox.genesis)?;
+    let genesis = path_text(&site.genesis)?;
     wallet.run(&["trust", genesis, "--development"]).await?;
     Ok(made)
 }
 
 /// Applies to the consortium with the form and the picture of the licence; gives the case.
-pub async fn apply(sandbox: &Sandbox, wallet: &Wallet) -> anyhow::Result<String> {
-    let papers = sandbox
+pub async fn apply(site: &Site, wallet: &Wallet) -> anyhow::Result<String> {
+    let papers = site
         .folder
         .join("papers")
         .join(wallet.folder.file_name().unwrap_or_default());
@@ -71,12 +71,12 @@ pub async fn receive(wallet: &Wallet, offer: &Offer) -> anyhow::Result<Value> {
 
 /// From nothing to a credential: wallet, application, checks, letter.
 pub async fn become_holder(
-    sandbox: &Sandbox,
+    site: &Site,
     wallet: &Wallet,
     reviewer: &Staff,
 ) -> anyhow::Result<String> {
-    make_wallet(sandbox, wallet).await?;
-    let case = apply(sandbox, wallet).await?;
+    make_wallet(site, wallet).await?;
+    let case = apply(site, wallet).await?;
     review(reviewer, &case).await?;
     let offer = reviewer.make_offer(&case).await?;
     receive(wallet, &offer).await?;
@@ -86,7 +86,7 @@ pub async fn become_holder(
 /// One command: asks the company for an account and presents what it asks for. Gives the application.
 pub async fn open_account(
     wallet: &Wallet,
-    company: &Service,
+    company: &Party,
     terms: Terms,
 ) -> anyhow::Result<String> {
     let said = try_open_account(wallet, company, terms).await?;
@@ -96,7 +96,7 @@ pub async fn open_account(
 /// As [`open_account`], with everything the wallet said.
 pub async fn try_open_account(
     wallet: &Wallet,
-    company: &Service,
+    company: &Party,
     terms: Terms,
 ) -> anyhow::Result<Value> {
     let url = company.url.as_str().trim_end_matches('/');

@@ -107,8 +107,8 @@ pub async fn run(sandbox: &mut Sandbox, count: usize) -> anyhow::Result<LoadResu
 
 impl Load {
     fn prepare(sandbox: &Sandbox, count: usize) -> anyhow::Result<Self> {
-        let genesis = Genesis::parse(&std::fs::read(&sandbox.genesis)?)?;
-        let key = sandbox.issuer_record_key()?;
+        let genesis = sandbox.site.read_genesis()?;
+        let key = sandbox.site.issuer_record_key()?;
         let records = (0..count)
             .map(|_| opening_of_a_case(genesis.network(), &key))
             .collect();

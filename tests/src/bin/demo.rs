@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Parser;
 use tests::demo::narrator::{Voice, spoken};
 use tests::demo::report::Report;
 use tests::demo::{Stage, play};
-use tests::sandbox::{Description, Programs, default_folder};
-
-/// In every folder that is ours to empty.
-const MARK: &str = ".tegata-sandbox";
+use tests::sandbox::folder::{default_folder, prepare};
+use tests::sandbox::{Programs, Site, WalletEntry};
 
 /// Plays both journeys with the real programs, and proves what it claims.
 #[derive(Parser)]
@@ -52,8 +50,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         (None, true) => default_folder(),
         (None, false) => temporary.path().join("sandbox"),
     };
-    prepare(&folder)?;
-    let folder = folder.canonicalize().context("finding the folder")?;
+    let folder = prepare(&folder)?;
     let programs = tokio::task::spawn_blocking(Programs::build).await??;
     let voice = if cli.json {
         Voice::Silent
@@ -61,7 +58,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Voice::Person
     };
     let (report, stage) = tokio::select! {
-        played = play(&folder, &programs, voice) => played,
+        played = Box::pin(play(&folder, &programs, voice)) => played,
         () = &mut stop => return Ok(false),
     };
     if cli.json {
@@ -71,7 +68,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
     }
     if let Some(mut stage) = stage {
         if cli.stay {
-            stay(&folder, &stage, voice, stop).await?;
+            stay(&stage, voice, stop).await?;
         }
         stage.sandbox.stop().await?;
     }
@@ -81,41 +78,15 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
     Ok(report.holds)
 }
 
-/// Empties a folder that held a sandbox, and refuses any other that holds something.
-fn prepare(folder: &Path) -> anyhow::Result<()> {
-    if let Ok(description) = Description::read(folder) {
-        ensure!(
-            !description.is_up(),
-            "a sandbox is up in {}; stop it first (Ctrl-C)",
-            folder.display()
-        );
-    }
-    if folder.join(MARK).is_file() {
-        std::fs::remove_dir_all(folder).context("emptying the folder")?;
-    }
-    std::fs::create_dir_all(folder).context("making the folder")?;
-    let mut entries = std::fs::read_dir(folder).context("reading the folder")?;
-    ensure!(
-        entries.next().is_none(),
-        "{} holds something that is no sandbox",
-        folder.display()
-    );
-    std::fs::write(folder.join(MARK), "").context("writing into the folder")
-}
-
-async fn stay(
-    folder: &Path,
-    stage: &Stage,
-    voice: Voice,
-    stop: impl Future<Output = ()>,
-) -> anyhow::Result<()> {
-    let description = Description::of(&stage.sandbox, std::slice::from_ref(&stage.wallet))?;
-    let path = description.write(folder)?;
+async fn stay(stage: &Stage, voice: Voice, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let mut site = stage.sandbox.site.clone();
+    site.wallets = vec![WalletEntry::of(&stage.wallet)];
+    let path = site.announce()?;
     if voice == Voice::Person {
-        println!("{}", by_hand(&description, &path));
+        println!("{}", by_hand(&site, &path));
     }
     stop.await;
-    Description::remove(folder)
+    site.withdraw()
 }
 
 fn conclusion(report: &Report) -> String {
@@ -130,23 +101,23 @@ fn conclusion(report: &Report) -> String {
     )
 }
 
-fn by_hand(description: &Description, path: &Path) -> String {
+fn by_hand(site: &Site, path: &Path) -> String {
     let mut lines = vec!["  Everything stays up until Ctrl-C.\n".to_owned()];
-    lines.push(format!("    issuer      {}", description.issuer.url));
-    for company in &description.companies {
+    lines.push(format!("    issuer      {}", site.issuer.url));
+    for company in &site.companies {
         lines.push(format!(
             "    company {}   {}   {}",
             company.short, company.url, company.name
         ));
     }
-    for node in &description.nodes {
+    for node in &site.nodes {
         lines.push(format!("    node        {}   {}", node.url, node.member));
     }
     lines.push(format!("    log-ins     {}\n", path.display()));
     let folder = path.parent().unwrap_or(path).display();
     lines.push(format!("    cargo sandbox offer --dir {folder}"));
     lines.push(format!("    cargo sandbox request a --dir {folder}"));
-    if let Some(wallet) = description.wallets.first() {
+    if let Some(wallet) = site.wallets.first() {
         lines.push(format!(
             "    target/debug/tegata --dir {} accounts\n",
             wallet.folder.display()

@@ -9,8 +9,9 @@ use protocol::registry::Genesis;
 use rand_core::Rng;
 use serde_json::{Value, json};
 use tests::sandbox::applicant::obtain_offer;
+use tests::sandbox::folder::{default_folder, prepare};
 use tests::sandbox::http::{Http, below, text};
-use tests::sandbox::{Description, Person, default_folder};
+use tests::sandbox::{Person, Programs, Sandbox, Site};
 
 /// Offers and requests from a sandbox that is up (cargo demo -- --stay).
 #[derive(Parser)]
@@ -22,6 +23,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Starts a sandbox without playing the journeys, and keeps it up until Ctrl-C.
+    Up {
+        /// The folder of the sandbox; emptied first if it held one.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// Stop when standard input ends, too: for a program that starts it.
+        #[arg(long)]
+        while_stdin_is_open: bool,
+    },
     /// A credential offer for a fresh synthetic applicant whose checks have passed.
     Offer {
         /// The folder of the sandbox.
@@ -41,6 +51,10 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let line = match Cli::parse().command {
+        Command::Up {
+            dir,
+            while_stdin_is_open,
+        } => return up(dir, while_stdin_is_open).await,
         Command::Offer { dir } => offer(dir).await,
         Command::Request { company, dir } => request(&company, dir).await,
     };
@@ -49,6 +63,37 @@ async fn main() -> ExitCode {
             println!("{line}");
             ExitCode::SUCCESS
         }
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says where everything is, in one line of JSON, once it is up.
+async fn up(folder: Option<PathBuf>, while_stdin_is_open: bool) -> ExitCode {
+    let kept = async {
+        let stop = service::serve::stop_signal()?;
+        let folder = prepare(&folder.unwrap_or_else(default_folder))?;
+        let programs = tokio::task::spawn_blocking(Programs::build).await??;
+        let mut sandbox = Sandbox::start(&folder, &programs).await?;
+        sandbox.site.announce()?;
+        println!("{}", serde_json::to_string(&sandbox.site)?);
+        let stdin_ended = async {
+            let _ = tokio::task::spawn_blocking(|| {
+                std::io::copy(&mut std::io::stdin(), &mut std::io::sink())
+            })
+            .await;
+        };
+        tokio::select! {
+            () = stop => {}
+            () = stdin_ended, if while_stdin_is_open => {}
+        }
+        sandbox.site.withdraw()?;
+        sandbox.stop().await
+    };
+    match Box::pin(kept).await {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
             ExitCode::FAILURE
@@ -78,9 +123,9 @@ async fn request(company: &str, folder: Option<PathBuf>) -> anyhow::Result<Value
     Ok(json!({"request": text(&begun, "request")?, "result_url": text(&begun, "result_url")?}))
 }
 
-fn find(folder: Option<PathBuf>) -> anyhow::Result<Description> {
+fn find(folder: Option<PathBuf>) -> anyhow::Result<Site> {
     let folder = folder.unwrap_or_else(default_folder);
-    let sandbox = Description::read(&folder)?;
+    let sandbox = Site::read(&folder)?;
     ensure!(
         sandbox.is_up(),
         "the sandbox in {} is not up; start it: cargo demo -- --stay",

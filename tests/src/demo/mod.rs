@@ -15,7 +15,7 @@ use crate::canary::Canaries;
 use crate::journey::{self, SPECIFIC_ACCOUNT};
 use crate::load;
 use crate::sandbox::staff::Staff;
-use crate::sandbox::{COMPANY_A, COMPANY_B, CONSORTIUM, Programs, Sandbox, Service, Wallet};
+use crate::sandbox::{COMPANY_A, COMPANY_B, CONSORTIUM, Party, Programs, Sandbox, Wallet};
 use stage::Accounts;
 pub use stage::Stage;
 
@@ -49,7 +49,7 @@ async fn tell(
         &stage.wallet.person.secrets(),
         &[stage.wallet.person.licence_png()?],
     );
-    let untouched = canaries.search(&stage.sandbox.company(COMPANY_B.short)?.folder)?;
+    let untouched = canaries.search(&stage.sandbox.site.company(COMPANY_B.short)?.folder)?;
     let second = second_account(narrator, stage).await?;
     let loaded = load_with_a_power_cut(narrator, stage).await?;
     let accounts = Accounts {
@@ -104,7 +104,12 @@ async fn raise_consortium(
             Part::Consortium,
             "staff",
             "staff log in: one reviewer, one clerk at each company",
-            async { Ok((Stage::new(sandbox, PERSON_SEED).await?, Facts::none())) },
+            async {
+                Ok((
+                    Stage::new(sandbox, programs, PERSON_SEED).await?,
+                    Facts::none(),
+                ))
+            },
         )
         .await
 }
@@ -119,7 +124,7 @@ async fn first_account(
         &format!("First account: {person} at {}", COMPANY_A.name),
     );
     let case = be_checked(narrator, stage).await?;
-    let company = stage.sandbox.company(COMPANY_A.short)?;
+    let company = stage.sandbox.site.company(COMPANY_A.short)?;
     let part = Part::FirstAccount;
     open_account(narrator, part, &stage.wallet, company, &stage.clerk_a).await?;
     narrator.say(&format!(
@@ -140,13 +145,13 @@ async fn be_checked(narrator: &mut Narrator, stage: &Stage) -> anyhow::Result<St
     } = stage;
     let title = "a wallet is made and trusts the network's genesis file";
     let act = async {
-        journey::make_wallet(sandbox, wallet).await?;
+        journey::make_wallet(&sandbox.site, wallet).await?;
         Ok(((), Facts::none()))
     };
     narrator.step(part, "wallet", title, act).await?;
     let title = "form and licence go to the reviewers, sealed to their key";
     let act = async {
-        let case = journey::apply(sandbox, wallet).await?;
+        let case = journey::apply(&sandbox.site, wallet).await?;
         let facts = Facts::none().and("case", case.as_str());
         Ok((case, facts))
     };
@@ -174,10 +179,10 @@ async fn open_account(
     narrator: &mut Narrator,
     part: Part,
     wallet: &Wallet,
-    company: &Service,
+    company: &Party,
     clerk: &Staff,
 ) -> anyhow::Result<()> {
-    let name = company.organisation.short.to_uppercase();
+    let name = company.short.to_uppercase();
     let title = format!("tegata open: consent recorded, data sent to {name} alone");
     let act = async {
         let application = journey::open_account(wallet, company, SPECIFIC_ACCOUNT).await?;
@@ -209,7 +214,7 @@ async fn second_account(
     );
     let part = Part::SecondAccount;
     let cases_before = stage.reviewer.get("cases").await?;
-    let company = stage.sandbox.company(COMPANY_B.short)?;
+    let company = stage.sandbox.site.company(COMPANY_B.short)?;
     open_account(narrator, part, &stage.wallet, company, &stage.clerk_b).await?;
     let cases_after = stage.reviewer.get("cases").await?;
     let (first, second) = (narrator.part_ms(Part::FirstAccount), narrator.part_ms(part));

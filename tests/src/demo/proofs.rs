@@ -9,7 +9,7 @@ use crate::canary::{Canaries, Searched};
 use crate::holder::Holder;
 use crate::journey::{SPECIFIC_ACCOUNT, try_open_account};
 use crate::ledger;
-use crate::sandbox::{COMPANY_A, COMPANY_B, Person, Sandbox, Service};
+use crate::sandbox::{COMPANY_A, COMPANY_B, Person, Sandbox};
 
 /// The person whose presentations are replayed and altered.
 const OTHER_PERSON_SEED: u64 = 8;
@@ -66,7 +66,7 @@ async fn who_knows_the_person(narrator: &mut Narrator, stage: &Stage, accounts: 
             check,
         )
         .await;
-    let check = async { nothing_in(canaries, [sandbox.folder.join("logs")]) };
+    let check = async { nothing_in(canaries, [sandbox.site.folder.join("logs")]) };
     narrator
         .proof(
             "logs_are_silent",
@@ -118,7 +118,8 @@ async fn refusals(narrator: &mut Narrator, stage: &Stage, accounts: &Accounts) {
     let person = Person::from_seed(OTHER_PERSON_SEED);
     let mut holder = None;
     let check = async {
-        let obtained = Holder::obtain(sandbox, &stage.reviewer, &person, 3, 2).await?;
+        let obtained =
+            Holder::obtain(&sandbox.http, &sandbox.site, &stage.reviewer, &person, 3, 2).await?;
         replay(sandbox, holder.insert(obtained)).await
     };
     narrator
@@ -147,7 +148,7 @@ async fn refusals(narrator: &mut Narrator, stage: &Stage, accounts: &Accounts) {
 }
 
 fn search_finds(sandbox: &Sandbox, canaries: &Canaries) -> anyhow::Result<String> {
-    let searched = canaries.search(&sandbox.folder.join("papers"))?;
+    let searched = canaries.search(&sandbox.site.folder.join("papers"))?;
     let secrets: std::collections::BTreeSet<_> =
         searched.hits.iter().map(|hit| hit.secret).collect();
     ensure!(
@@ -231,7 +232,7 @@ fn second_without_reviewer(accounts: &Accounts) -> anyhow::Result<String> {
 /// Designations and outcomes are signed by one-time keys; no member's or company's key or name is in them.
 async fn company_blind(stage: &Stage) -> anyhow::Result<String> {
     use protocol::registry::record::{Author, Body};
-    let genesis = Genesis::parse(&std::fs::read(&stage.sandbox.genesis)?)?;
+    let genesis = stage.sandbox.site.read_genesis()?;
     let mut known: Vec<Vec<u8>> = Vec::new();
     for member in genesis.parties().members() {
         known.push(member.name.as_bytes().to_vec());
@@ -294,13 +295,13 @@ fn nothing_lost(accounts: &Accounts) -> anyhow::Result<String> {
 
 async fn replay(sandbox: &Sandbox, holder: &mut Holder) -> anyhow::Result<String> {
     let (a, b) = (
-        sandbox.company(COMPANY_A.short)?,
-        sandbox.company(COMPANY_B.short)?,
+        sandbox.site.company(COMPANY_A.short)?,
+        sandbox.site.company(COMPANY_B.short)?,
     );
     let instance = holder.take_instance()?;
     let to_a = holder.begin(a, "account_opening").await?;
     let presentation = holder
-        .prepare(&to_a, &instance, neutral_node(sandbox)?)
+        .prepare(&to_a, &instance, sandbox.site.neutral_node()?)
         .await?;
     let taken = holder.send(&to_a, &presentation).await?;
     ensure!(
@@ -322,11 +323,11 @@ async fn replay(sandbox: &Sandbox, holder: &mut Holder) -> anyhow::Result<String
 }
 
 async fn altered_image(sandbox: &Sandbox, holder: &mut Holder) -> anyhow::Result<String> {
-    let a = sandbox.company(COMPANY_A.short)?;
+    let a = sandbox.site.company(COMPANY_A.short)?;
     let instance = holder.take_instance()?;
     let request = holder.begin(a, "account_opening").await?;
     let honest = holder
-        .prepare(&request, &instance, neutral_node(sandbox)?)
+        .prepare(&request, &instance, sandbox.site.neutral_node()?)
         .await?;
     let mut altered = honest.clone();
     let image = altered
@@ -355,14 +356,14 @@ async fn altered_image(sandbox: &Sandbox, holder: &mut Holder) -> anyhow::Result
 /// The person of the story tries once more after the consortium has revoked.
 async fn revoked(stage: &Stage, case: &str) -> anyhow::Result<String> {
     stage.reviewer.revoke(case).await?;
-    let company = stage.sandbox.company(COMPANY_B.short)?;
+    let company = stage.sandbox.site.company(COMPANY_B.short)?;
     crate::journey::until_refused(|| try_open_account(&stage.wallet, company, SPECIFIC_ACCOUNT))
         .await
 }
 
 async fn receipts_offline(sandbox: &Sandbox) -> anyhow::Result<String> {
-    let genesis = std::fs::read(&sandbox.genesis)?;
-    let node = neutral_node(sandbox)?;
+    let genesis = std::fs::read(&sandbox.site.genesis)?;
+    let node = sandbox.site.neutral_node()?;
     let entries = ledger::fetch_log(&sandbox.http, &node.url, &Genesis::parse(&genesis)?).await?;
     ensure!(!entries.is_empty(), "the ledger is empty");
     // From here on, nothing but the genesis file and what was fetched.
@@ -386,13 +387,8 @@ async fn receipts_offline(sandbox: &Sandbox) -> anyhow::Result<String> {
 async fn verified_log(
     sandbox: &Sandbox,
 ) -> anyhow::Result<Vec<protocol::registry::receipt::VerifiedEntry>> {
-    let genesis = std::fs::read(&sandbox.genesis)?;
-    let node = neutral_node(sandbox)?;
+    let genesis = std::fs::read(&sandbox.site.genesis)?;
+    let node = sandbox.site.neutral_node()?;
     let entries = ledger::fetch_log(&sandbox.http, &node.url, &Genesis::parse(&genesis)?).await?;
     ledger::verify_offline(&genesis, &entries)
-}
-
-/// C's node: neither the issuer's nor that of a company with accounts.
-fn neutral_node(sandbox: &Sandbox) -> anyhow::Result<&Service> {
-    sandbox.nodes.last().context("there are four nodes")
 }

@@ -4,7 +4,7 @@ use super::SecondAccount;
 use crate::canary::{Canaries, Searched};
 use crate::load::LoadResult;
 use crate::sandbox::staff::Staff;
-use crate::sandbox::{COMPANY_A, COMPANY_B, Person, Sandbox, Wallet};
+use crate::sandbox::{COMPANY_A, COMPANY_B, Person, Programs, Sandbox, Wallet};
 
 /// The sandbox, the person and the staff.
 pub struct Stage {
@@ -35,11 +35,16 @@ pub(super) struct Account {
 
 impl Stage {
     /// Logs everyone in.
-    pub(super) async fn new(sandbox: Sandbox, person_seed: u64) -> anyhow::Result<Self> {
-        let reviewer = sandbox.reviewer().await?;
-        let clerk_a = sandbox.clerk(sandbox.company(COMPANY_A.short)?).await?;
-        let clerk_b = sandbox.clerk(sandbox.company(COMPANY_B.short)?).await?;
-        let wallet = sandbox.wallet(Person::from_seed(person_seed));
+    pub(super) async fn new(
+        sandbox: Sandbox,
+        programs: &Programs,
+        person_seed: u64,
+    ) -> anyhow::Result<Self> {
+        let (site, http) = (&sandbox.site, &sandbox.http);
+        let reviewer = site.issuer.log_in(http).await?;
+        let clerk_a = site.company(COMPANY_A.short)?.log_in(http).await?;
+        let clerk_b = site.company(COMPANY_B.short)?.log_in(http).await?;
+        let wallet = site.wallet(programs, Person::from_seed(person_seed));
         Ok(Self {
             sandbox,
             wallet,

@@ -20,7 +20,7 @@ use super::{Holder, Instance};
 use crate::sandbox::applicant::obtain_offer;
 use crate::sandbox::http::{Http, below};
 use crate::sandbox::staff::{Offer, Staff};
-use crate::sandbox::{Person, Sandbox};
+use crate::sandbox::{Person, Site};
 
 const ANCHOR_PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(200);
@@ -28,17 +28,17 @@ const POLL: Duration = Duration::from_millis(200);
 impl Holder {
     /// Obtains `count` credentials for a synthetic person, and waits until `anchored` of them are.
     pub async fn obtain(
-        sandbox: &Sandbox,
+        http: &Http,
+        site: &Site,
         reviewer: &Staff,
         person: &Person,
         count: usize,
         anchored: usize,
     ) -> anyhow::Result<Self> {
-        let genesis = Genesis::parse(&std::fs::read(&sandbox.genesis)?)?;
-        let http = sandbox.http.clone();
+        let genesis = site.read_genesis()?;
         let (case, offer) =
-            obtain_offer(&http, &sandbox.issuer.url, &genesis, reviewer, person).await?;
-        let session = Session::redeem(&http, &offer).await?;
+            obtain_offer(http, &site.issuer.url, &genesis, reviewer, person).await?;
+        let session = Session::redeem(http, &offer).await?;
         let keys = (0..count)
             .map(|_| SigningKey::generate(Algorithm::Es256, &mut service::random::os()))
             .collect();
@@ -48,7 +48,7 @@ impl Holder {
             .wait_for_anchors(credentials, &notification, anchored)
             .await?;
         Ok(Self {
-            http,
+            http: http.clone(),
             genesis,
             instances,
             licence: person.licence_png()?,

@@ -18,8 +18,8 @@ use protocol::registry::{ApplicationId, Salt};
 use serde_json::{Map, Value, json};
 
 use super::{Holder, Instance};
-use crate::sandbox::Service;
 use crate::sandbox::http::{below, text};
+use crate::sandbox::{Node, Party};
 
 const DESIGNATION_SECONDS: u64 = 24 * 3_600;
 
@@ -62,7 +62,7 @@ impl Answered {
 
 impl Holder {
     /// Asks a company for an account and fetches its request.
-    pub async fn begin(&self, company: &Service, purpose: &str) -> anyhow::Result<VerifiedRequest> {
+    pub async fn begin(&self, company: &Party, purpose: &str) -> anyhow::Result<VerifiedRequest> {
         let body =
             json!({"account_type": "specific", "tax_residences": ["JP"], "purpose": purpose});
         let begun = self
@@ -73,7 +73,7 @@ impl Holder {
     }
 
     /// Fetches a request by POST and authenticates the company.
-    pub async fn fetch(&self, company: &Service, link: &str) -> anyhow::Result<VerifiedRequest> {
+    pub async fn fetch(&self, company: &Party, link: &str) -> anyhow::Result<VerifiedRequest> {
         let link = RequestLink::parse(link, LoopbackHttp::Allowed)?;
         let wallet_nonce = WalletNonce::random(&mut service::random::os());
         let form = RequestUriPost {
@@ -93,10 +93,7 @@ impl Holder {
             "no request object: {}",
             answer.status
         );
-        let registered = self
-            .genesis
-            .parties()
-            .verifier(&company.organisation.verifier_id());
+        let registered = self.genesis.parties().verifier(&company.id);
         let registered = registered.context("the company is not registered")?;
         let anchors = TrustAnchors::from_der(
             registered
@@ -125,7 +122,7 @@ impl Holder {
         &self,
         request: &VerifiedRequest,
         instance: &Instance,
-        node: &Service,
+        node: &Node,
     ) -> anyhow::Result<Presentation> {
         let paths = claims_asked_for(request, instance)?;
         let offer = DesignationOffer::find(request, self.genesis.network())?
@@ -217,7 +214,7 @@ impl Holder {
         offer: &DesignationOffer,
         paths: &[ClaimPath],
         instance: &Instance,
-        node: &Service,
+        node: &Node,
     ) -> anyhow::Result<UnverifiedConsent> {
         let mut rng = service::random::os();
         let opening = DesignationOpening {

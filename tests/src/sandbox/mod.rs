@@ -3,7 +3,7 @@
 pub mod applicant;
 mod authority;
 pub mod command;
-mod description;
+pub mod folder;
 pub mod http;
 mod licence;
 mod person;
@@ -14,18 +14,17 @@ mod programs;
 mod secret;
 mod service;
 mod setup;
+mod site;
 pub mod staff;
 mod wallet;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use protocol::identity::SigningKey;
 use tokio::time::{Instant, sleep};
 
 pub use authority::{Authority, Leaf};
-pub use description::{Description, Login, Node, Party, WalletEntry};
 pub use person::{Name, Person};
 pub use plan::{COMPANIES, COMPANY_A, COMPANY_B, COMPANY_C, CONSORTIUM, MEMBERS, Organisation};
 pub use ports::Ports;
@@ -33,39 +32,27 @@ pub use process::Process;
 pub use programs::Programs;
 pub use secret::Secret;
 pub use service::Service;
+pub use site::{Login, Node, Party, Site, WalletEntry};
 pub use wallet::Wallet;
 
 use http::{Http, below};
-use staff::Staff;
 
 const HEALTH_PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 
-/// Where a sandbox that stays up is, unless another folder is named: `target/sandbox`.
-pub fn default_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/sandbox")
-}
-
 /// Four registry nodes, the issuer and two companies. They end when this is dropped.
 #[derive(Debug)]
 pub struct Sandbox {
-    /// Where everything is.
-    pub folder: PathBuf,
-    /// The file that a network starts from.
-    pub genesis: PathBuf,
-    /// The certificates of both authorities, PEM.
-    pub authorities: PathBuf,
+    /// Addresses, folders, log-ins.
+    pub site: Site,
     /// The registry nodes: the consortium's, A's, B's, C's.
     pub nodes: Vec<Service>,
     /// The issuer.
     pub issuer: Service,
     /// A and B.
     pub companies: Vec<Service>,
-    /// The programs.
-    pub programs: Programs,
     /// A client for all of them.
     pub http: Http,
-    passphrases: PathBuf,
 }
 
 impl Sandbox {
@@ -83,15 +70,11 @@ impl Sandbox {
             .await
             .context("setting the sandbox up")?;
         Ok(Self {
-            folder: folder.to_owned(),
-            genesis: plan.genesis,
-            authorities: plan.authorities,
+            site: Site::of(&plan, folder)?,
             nodes: plan.nodes,
             issuer: plan.issuer,
             companies: plan.companies,
-            programs: programs.clone(),
             http: Http::new()?,
-            passphrases: plan.passphrases,
         })
     }
 
@@ -150,70 +133,6 @@ impl Sandbox {
             .context("no such node")?
             .launch()?;
         self.wait_for_node(index).await
-    }
-
-    /// A company by its letter.
-    pub fn company(&self, short: &str) -> anyhow::Result<&Service> {
-        let known = self
-            .companies
-            .iter()
-            .map(|company| company.organisation.short)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let found = self
-            .companies
-            .iter()
-            .find(|company| company.organisation.short.eq_ignore_ascii_case(short));
-        found.with_context(|| format!("no company {short}; there are: {known}"))
-    }
-
-    /// The passphrase of an organisation's member of staff.
-    pub fn staff_passphrase(&self, organisation: Organisation) -> anyhow::Result<String> {
-        std::fs::read_to_string(self.passphrases.join(organisation.short))
-            .context("reading a staff passphrase")
-    }
-
-    /// Logs a reviewer of the consortium in.
-    pub async fn reviewer(&self) -> anyhow::Result<Staff> {
-        self.log_in(&self.issuer).await
-    }
-
-    /// Logs a company's member of staff in.
-    pub async fn clerk(&self, company: &Service) -> anyhow::Result<Staff> {
-        self.log_in(company).await
-    }
-
-    async fn log_in(&self, service: &Service) -> anyhow::Result<Staff> {
-        let passphrase = self.staff_passphrase(service.organisation)?;
-        Staff::log_in(
-            &self.http,
-            &service.url,
-            service.organisation.staff,
-            &passphrase,
-        )
-        .await
-    }
-
-    /// The key that signs the issuer's records: the sandbox owns all keys.
-    pub fn issuer_record_key(&self) -> anyhow::Result<SigningKey> {
-        let config: toml::Table =
-            std::fs::read_to_string(self.issuer.folder.join("issuer.toml"))?.parse()?;
-        let path = config
-            .get("record_key")
-            .and_then(toml::Value::as_str)
-            .context("issuer.toml names no record_key")?;
-        let pem = std::fs::read_to_string(self.issuer.folder.join(path))
-            .context("reading the record key")?;
-        Ok(SigningKey::from_pkcs8_pem(&pem)?)
-    }
-
-    /// A wallet for a person, not made yet.
-    pub fn wallet(&self, person: Person) -> Wallet {
-        let folder = self
-            .folder
-            .join("wallets")
-            .join(person.full_name_latin().to_lowercase().replace(' ', "-"));
-        Wallet::new(&self.programs, folder, person, "一期一会 for one wallet")
     }
 
     /// Asks everyone to stop and waits for it: the roles first, then the nodes.

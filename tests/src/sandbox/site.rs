@@ -1,25 +1,32 @@
-//! `sandbox.json`: what scripts and other implementations need to use a sandbox that is up.
+//! A sandbox as its users see it: addresses, folders, log-ins. `sandbox.json` is this, for scripts and other
+//! implementations.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
+use protocol::identity::SigningKey;
+use protocol::registry::Genesis;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::http::Http;
+use super::setup::{Plan, write_private};
 use super::staff::Staff;
-use super::{Organisation, Sandbox, Service};
+use super::{Person, Programs, Service, Wallet};
 
 const FILE: &str = "sandbox.json";
 const FORMAT: &str = "sandbox/1";
+const WALLET_PASSPHRASE: &str = "一期一会 for one wallet";
 
-/// A sandbox that is up.
+/// A sandbox that is up, or about to be.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Description {
-    /// Format of this file.
+pub struct Site {
+    /// Format of this description.
     pub tegata: String,
     /// The process that keeps it up.
     pub process: u32,
+    /// Where everything is.
+    pub folder: PathBuf,
     /// The file that the network starts from.
     pub genesis: PathBuf,
     /// Certificates of both authorities, PEM.
@@ -28,9 +35,9 @@ pub struct Description {
     pub issuer: Party,
     /// Companies by their letters.
     pub companies: Vec<Party>,
-    /// Registry nodes.
+    /// Registry nodes: the consortium's first.
     pub nodes: Vec<Node>,
-    /// Wallets made by the demo.
+    /// Wallets that exist.
     pub wallets: Vec<WalletEntry>,
 }
 
@@ -82,32 +89,36 @@ pub struct WalletEntry {
     pub passphrase: String,
 }
 
-impl Description {
-    /// Describes a sandbox that runs in this process.
-    pub fn of(sandbox: &Sandbox, wallets: &[super::Wallet]) -> anyhow::Result<Self> {
-        let issuer_id = sandbox.issuer.url.as_str().trim_end_matches('/').to_owned();
-        let company =
-            |service: &Service| party(sandbox, service, service.organisation.verifier_id());
+impl Site {
+    /// Describes what was set up by this process.
+    pub(super) fn of(plan: &Plan, folder: &Path) -> anyhow::Result<Self> {
+        let issuer_id = plan.issuer.url.as_str().trim_end_matches('/').to_owned();
+        let company = |service: &Service| party(plan, service, service.organisation.verifier_id());
         Ok(Self {
             tegata: FORMAT.to_owned(),
             process: std::process::id(),
-            genesis: sandbox.genesis.clone(),
-            ca_file: sandbox.authorities.clone(),
-            issuer: party(sandbox, &sandbox.issuer, issuer_id)?,
-            companies: sandbox
+            folder: folder.to_owned(),
+            genesis: plan.genesis.clone(),
+            ca_file: plan.authorities.clone(),
+            issuer: party(plan, &plan.issuer, issuer_id)?,
+            companies: plan
                 .companies
                 .iter()
                 .map(company)
                 .collect::<anyhow::Result<_>>()?,
-            nodes: sandbox.nodes.iter().map(node).collect(),
-            wallets: wallets.iter().map(wallet_entry).collect(),
+            nodes: plan.nodes.iter().map(node).collect(),
+            wallets: Vec::new(),
         })
     }
 
-    /// Writes `sandbox.json`, readable by its owner alone.
-    pub fn write(&self, folder: &Path) -> anyhow::Result<PathBuf> {
-        let path = folder.join(FILE);
-        super::setup::write_private(path, &serde_json::to_string_pretty(self)?)
+    /// Writes `sandbox.json`, readable by its owner alone: it says that the sandbox is up.
+    pub fn announce(&self) -> anyhow::Result<PathBuf> {
+        write_private(self.folder.join(FILE), &serde_json::to_string_pretty(self)?)
+    }
+
+    /// Removes `sandbox.json`: nobody should look for services that are gone.
+    pub fn withdraw(&self) -> anyhow::Result<()> {
+        std::fs::remove_file(self.folder.join(FILE)).context("removing sandbox.json")
     }
 
     /// Reads the `sandbox.json` of a folder.
@@ -119,24 +130,14 @@ impl Description {
                 folder.display()
             )
         })?;
-        let description: Self =
+        let site: Self =
             serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
         ensure!(
-            description.tegata == FORMAT,
+            site.tegata == FORMAT,
             "{} is of another version",
             path.display()
         );
-        Ok(description)
-    }
-
-    /// Removes `sandbox.json`: nobody should look for services that are gone.
-    pub fn remove(folder: &Path) -> anyhow::Result<()> {
-        std::fs::remove_file(folder.join(FILE)).context("removing sandbox.json")
-    }
-
-    /// Whether a folder holds a sandbox, up or not.
-    pub fn exists(folder: &Path) -> bool {
-        folder.join(FILE).is_file()
+        Ok(site)
     }
 
     /// Whether the process that keeps the sandbox up still runs.
@@ -158,6 +159,41 @@ impl Description {
             .find(|company| company.short.eq_ignore_ascii_case(short));
         found.with_context(|| format!("no company {short}; there are: {known}"))
     }
+
+    /// A node that is neither the issuer's nor that of a company with accounts.
+    pub fn neutral_node(&self) -> anyhow::Result<&Node> {
+        self.nodes.last().context("a sandbox has nodes")
+    }
+
+    /// The genesis file, read.
+    pub fn read_genesis(&self) -> anyhow::Result<Genesis> {
+        let bytes = std::fs::read(&self.genesis).context("reading the genesis file")?;
+        Ok(Genesis::parse(&bytes)?)
+    }
+
+    /// The key that signs the issuer's records: the sandbox owns all keys.
+    pub fn issuer_record_key(&self) -> anyhow::Result<SigningKey> {
+        let config: toml::Table =
+            std::fs::read_to_string(self.issuer.folder.join("issuer.toml"))?.parse()?;
+        let path = config
+            .get("record_key")
+            .and_then(toml::Value::as_str)
+            .context("issuer.toml names no record_key")?;
+        let pem = std::fs::read_to_string(self.issuer.folder.join(path))
+            .context("reading the record key")?;
+        Ok(SigningKey::from_pkcs8_pem(&pem)?)
+    }
+
+    /// A wallet for a person, not made yet.
+    pub fn wallet(&self, programs: &Programs, person: Person) -> Wallet {
+        let name = person.full_name_latin().to_lowercase().replace(' ', "-");
+        Wallet::new(
+            programs,
+            self.folder.join("wallets").join(name),
+            person,
+            WALLET_PASSPHRASE,
+        )
+    }
 }
 
 impl Party {
@@ -167,20 +203,29 @@ impl Party {
     }
 }
 
-fn party(sandbox: &Sandbox, service: &Service, id: String) -> anyhow::Result<Party> {
-    let Organisation {
-        short, name, staff, ..
-    } = service.organisation;
-    let passphrase = sandbox.staff_passphrase(service.organisation)?;
+impl WalletEntry {
+    /// Describes a wallet.
+    pub fn of(wallet: &Wallet) -> Self {
+        Self {
+            person: wallet.person.full_name(),
+            folder: wallet.folder.clone(),
+            passphrase: wallet.passphrase.clone(),
+        }
+    }
+}
+
+fn party(plan: &Plan, service: &Service, id: String) -> anyhow::Result<Party> {
+    let organisation = service.organisation;
+    let passphrase = std::fs::read_to_string(plan.passphrases.join(organisation.short));
     Ok(Party {
-        short: short.to_owned(),
-        name: name.to_owned(),
+        short: organisation.short.to_owned(),
+        name: organisation.name.to_owned(),
         id,
         url: service.url.clone(),
         folder: service.folder.clone(),
         staff: Login {
-            name: staff.to_owned(),
-            passphrase,
+            name: organisation.staff.to_owned(),
+            passphrase: passphrase.context("reading a staff passphrase")?,
         },
     })
 }
@@ -190,13 +235,5 @@ fn node(service: &Service) -> Node {
         member: service.organisation.member.to_owned(),
         url: service.url.clone(),
         folder: service.folder.clone(),
-    }
-}
-
-fn wallet_entry(wallet: &super::Wallet) -> WalletEntry {
-    WalletEntry {
-        person: wallet.person.full_name(),
-        folder: wallet.folder.clone(),
-        passphrase: wallet.passphrase.clone(),
     }
 }
