@@ -6,7 +6,7 @@
 //! | GET /entries/{index} | | the record, `application/cbor` | 400 404 |
 //! | GET /proofs/{index} | | receipt against the latest checkpoint | 400 404 |
 //! | GET /checkpoint | | the latest cosigned checkpoint, a note | 404 |
-//! | GET /consistency?from=N | | `{"from","to","hashes","checkpoint"}` | 400 404 |
+//! | GET /consistency?from=N&to=M | | `{"from","to","hashes","checkpoint"}` | 400 404 |
 //! | GET /tile/{level}/{number} | | hashes, C2SP tlog-tiles | 400 404 |
 //! | GET /tile/entries/{number} | | entries, C2SP tlog-tiles | 400 404 |
 //! | GET /trusted-parties | | `{"checkpoint","document"}` | 404 |

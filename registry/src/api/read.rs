@@ -85,6 +85,7 @@ pub(super) async fn checkpoint(State(replica): Node) -> Result<Response, Refusal
 #[serde(deny_unknown_fields)]
 pub(super) struct ConsistencyQuery {
     from: String,
+    to: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -100,10 +101,11 @@ pub(super) async fn consistency(
     Query(query): Query<ConsistencyQuery>,
 ) -> Result<Response, Refusal> {
     let from = index(&query.from)?;
-    let proof = blocking(move || replica.consistency(from), of_tree).await?;
+    let to = query.to.as_deref().map(index).transpose()?;
+    let proof = blocking(move || replica.consistency(from, to), of_tree).await?;
     let answer = ConsistencyAnswer {
         from: proof.from,
-        to: proof.latest.checkpoint.size(),
+        to: proof.to,
         hashes: proof.hashes.iter().map(ToString::to_string).collect(),
         checkpoint: proof.latest.checkpoint.as_note().to_owned(),
     };

@@ -15,11 +15,13 @@ use std::sync::Arc;
 /// Entries or hashes in a full tile.
 pub const TILE_WIDTH: u32 = 256;
 
-/// That the latest ledger extends an older one.
+/// That a ledger extends an older one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consistency {
     /// The size of the older ledger.
     pub from: u64,
+    /// The size of the newer ledger.
+    pub to: u64,
     /// The hashes that show it.
     pub hashes: Vec<TreeHash>,
     /// The latest ledger.
@@ -71,22 +73,29 @@ impl Replica {
         }
     }
 
-    /// The proof that the latest ledger extends that of size `from`; none if it is not that long.
+    /// The proof that the ledger of size `to`, the latest if there is none, extends that of size `from`; none if the
+    /// ledger is not that long.
     ///
     /// # Errors
     ///
     /// Fails if the store does.
-    pub fn consistency(&self, from: u64) -> Result<Option<Consistency>, TreeError> {
+    pub fn consistency(
+        &self,
+        from: u64,
+        to: Option<u64>,
+    ) -> Result<Option<Consistency>, TreeError> {
         let Some(latest) = self.latest() else {
             return Ok(None);
         };
         let size = latest.checkpoint.size();
-        if from > size {
+        let to = to.unwrap_or(size);
+        if from > to || to > size {
             return Ok(None);
         }
-        let hashes = merkle::prove_consistency(from, size, |index| self.store.hash(index))?;
+        let hashes = merkle::prove_consistency(from, to, |index| self.store.hash(index))?;
         Ok(Some(Consistency {
             from,
+            to,
             hashes,
             latest,
         }))

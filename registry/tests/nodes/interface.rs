@@ -44,6 +44,14 @@ async fn a_record_gets_a_receipt_and_every_node_shows_it() {
     let hash = |hash: &Value| TreeHash::from_base64(hash.as_str().unwrap()).unwrap();
     let hashes: Vec<TreeHash> = hashes.map(hash).collect();
     latest.verify_extends(first.checkpoint(), &hashes).unwrap();
+    let between: Value = cluster
+        .get(1, "/consistency?from=2&to=4")
+        .await
+        .json()
+        .await
+        .unwrap();
+    assert_eq!((&between["from"], &between["to"]), (&2.into(), &4.into()));
+    assert_eq!(between["hashes"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -203,7 +211,8 @@ async fn neg_l10_places_that_do_not_exist_are_refused() {
         "/consistency",
         "/consistency?from=-1",
         "/consistency?from=0&from=1",
-        "/consistency?from=0&to=1",
+        "/consistency?from=0&to=-1",
+        "/consistency?from=0&upto=1",
         "/cases/xyz",
         "/cases/00",
         "/applications/..%2f..%2fetc%2fpasswd",
@@ -218,6 +227,7 @@ async fn neg_l10_places_that_do_not_exist_are_refused() {
         "/entries/0",
         "/entries/18446744073709551615",
         "/consistency?from=1",
+        "/consistency?from=0&to=1",
         "/proofs/0",
         "/tile/0/000",
     ] {
