@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::path::ClaimPath;
-use super::sd_jwt::{ConcealError, Decoys, Disclosure, SD_JWT_BYTES_MAX, conceal};
+use super::sd_jwt::{ConcealError, Decoys, Disclosure, SdJwtError, UnverifiedSdJwt, conceal};
 use super::verified::is_never_disclosable;
 use crate::Timestamp;
-use crate::identity::jws::{self, HeaderExtras, UnverifiedJws};
+use crate::identity::jws::{self, HeaderExtras};
 use crate::identity::{PublicKey, Purpose, SigningKey};
 use crate::status::StatusReference;
 
@@ -66,9 +66,9 @@ pub enum IssueError {
     /// The claims cannot be concealed.
     #[error("the claims cannot be made selectively disclosable")]
     Conceal(#[source] ConcealError),
-    /// The credential would be larger than readers accept.
-    #[error("the credential would be too large")]
-    TooLarge,
+    /// Readers would refuse the credential, for its size or the size of a claim.
+    #[error("the credential would not be readable")]
+    Unreadable(#[source] SdJwtError),
 }
 
 /// Signs a credential for one holder key. What a strict reader would refuse is not emitted.
@@ -117,17 +117,13 @@ fn sign(
     extras: &HeaderExtras,
 ) -> Result<IssuedCredential, IssueError> {
     let mut compact = jws::sign(key, Purpose::Credential, extras, &signed);
-    let own = UnverifiedJws::parse(&compact, &jws::JwsLimits::DEFAULT);
-    let own = own.map_err(|_refused_by_readers| IssueError::TooLarge)?;
-    let signing_input_hash = Sha256::digest(own.signing_input()).into();
     compact.push('~');
     for disclosure in &disclosures {
         compact.push_str(disclosure.encoded());
         compact.push('~');
     }
-    if compact.len() > SD_JWT_BYTES_MAX {
-        return Err(IssueError::TooLarge);
-    }
+    let read_back = UnverifiedSdJwt::parse(&compact).map_err(IssueError::Unreadable)?;
+    let signing_input_hash = Sha256::digest(read_back.jws().signing_input()).into();
     Ok(IssuedCredential {
         compact,
         signing_input_hash,

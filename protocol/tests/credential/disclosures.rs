@@ -310,6 +310,27 @@ fn neg_s12_deep_recursion_is_refused_before_any_signature() {
 }
 
 #[test]
+fn neg_s12_claims_nested_deeper_than_json_may_be_are_refused() {
+    let nested_arrays = |disclosures: usize, arrays: usize| {
+        let mut value = "1".to_owned();
+        let mut made = Vec::new();
+        for number in 0..disclosures {
+            let inside = format!("{}{value}{}", "[".repeat(arrays), "]".repeat(arrays));
+            made.push(disclosure(&format!(r#"["salt {number}", "n", {inside}]"#)));
+            value = format!(r#"{{"_sd": ["{}"]}}"#, digest(made.last().unwrap()));
+        }
+        let outermost = digest(made.last().unwrap());
+        let mut forged = credential().with("_sd", json!([outermost]));
+        forged.disclosures = made;
+        forged.payload["nationalities"] = json!([]);
+        forged
+    };
+    assert!(nested_arrays(4, 7).verify().is_ok(), "32 levels");
+    let deeper = nested_arrays(4, 8);
+    assert_eq!(process_error(deeper.verify()), ProcessError::TooDeep);
+}
+
+#[test]
 fn neg_s13_a_digest_of_another_form_is_refused() {
     assert!(
         credential()

@@ -1,6 +1,9 @@
 //! Issuing, and what the instances of one batch must not share (rows S19, I19 and W12 of the catalogue).
 
-use protocol::credential::sd_jwt::ConcealError;
+use std::collections::BTreeSet;
+
+use protocol::base64url;
+use protocol::credential::sd_jwt::{ConcealError, SdJwtError};
 use protocol::credential::{
     ClaimPath, CredentialTemplate, Decoys, IssueError, IssuedCredential, LinkableError,
     UnverifiedCredential, VCT_KYC, VerifiedCredential, check_unlinkable, disclosable_in_kyc, issue,
@@ -156,11 +159,31 @@ fn what_must_not_be_issued_is_not() {
     let mut short = template(7);
     short.expires = NOW.plus_seconds(3_600);
     assert_eq!(try_issue(short), Err(IssueError::Expiry));
-    let mut large = template(7);
-    large
+    let sized = |sizes: &[usize]| {
+        let mut large = template(7);
+        for (number, size) in sizes.iter().enumerate() {
+            let name = format!("large_{number}");
+            large.disclosable.push(ClaimPath::root(&name));
+            large.claims.insert(name, "x".repeat(*size).into());
+        }
+        large
+    };
+    assert_eq!(try_issue(sized(&[60_000; 6])), Ok(()));
+    let one_claim = try_issue(sized(&[66_000]));
+    assert!(matches!(
+        one_claim,
+        Err(IssueError::Unreadable(SdJwtError::Disclosure(_)))
+    ));
+    let all = try_issue(sized(&[60_000; 7]));
+    assert_eq!(all, Err(IssueError::Unreadable(SdJwtError::TooLarge)));
+    let mut plain = template(7);
+    plain
         .claims
         .insert("large".to_owned(), "x".repeat(64 * 1024).into());
-    assert_eq!(try_issue(large), Err(IssueError::TooLarge));
+    assert!(matches!(
+        try_issue(plain),
+        Err(IssueError::Unreadable(SdJwtError::Jws(_)))
+    ));
 }
 
 #[test]
@@ -193,6 +216,49 @@ fn neg_s19_instances_of_a_batch_share_nothing_that_links_them() {
             check_unlinkable([&identified]),
             Err(LinkableError::Identifier)
         );
+    }
+}
+
+/// All texts and numbers in a signed payload, wherever they are.
+fn leaves(value: &Value) -> BTreeSet<String> {
+    match value {
+        Value::Object(members) => members.values().flat_map(leaves).collect(),
+        Value::Array(elements) => elements.iter().flat_map(leaves).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            BTreeSet::from([value.to_string()])
+        }
+    }
+}
+
+#[test]
+fn ten_instances_have_nothing_in_common_that_all_credentials_of_the_day_have_not() {
+    let payloads: Vec<Value> = (0..10_u8)
+        .map(|number| {
+            let issued = issued(
+                &template(1_000 + u64::from(number) * 7),
+                50 + number,
+                number.into(),
+            );
+            let payload = issued.compact.split('.').nth(1).unwrap().to_owned();
+            serde_json::from_slice(&base64url::decode(&payload).unwrap()).unwrap()
+        })
+        .collect();
+    let of_the_day = json!([
+        ISS,
+        VCT_KYC,
+        STATUS_URI,
+        TODAY,
+        TODAY + 30 * DAY,
+        "jp_aml",
+        "sha-256",
+        "OKP",
+        "Ed25519",
+    ]);
+    for (index, one) in payloads.iter().enumerate() {
+        for other in payloads.iter().skip(index + 1) {
+            let common: BTreeSet<_> = leaves(one).intersection(&leaves(other)).cloned().collect();
+            assert_eq!(common, leaves(&of_the_day));
+        }
     }
 }
 

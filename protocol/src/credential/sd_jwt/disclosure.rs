@@ -49,7 +49,7 @@ pub enum DisclosedClaim {
 }
 
 /// Why a text is no disclosure.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DisclosureError {
     /// The text is not base64url without padding.
     #[error("a disclosure is not base64url")]

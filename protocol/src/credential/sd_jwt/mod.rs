@@ -66,7 +66,7 @@ pub struct VerifiedSdJwtKb {
 }
 
 /// Why an SD-JWT is refused.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SdJwtError {
     /// Longer than [`SD_JWT_BYTES_MAX`].
     #[error("the SD-JWT is too large")]

@@ -5,9 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::disclosure::{
-    DIGESTS, DisclosedClaim, Disclosure, ELEMENT_DIGEST, HASH_ALGORITHM, RESERVED_NAMES,
-};
+use super::disclosure::{DIGESTS, DisclosedClaim, Disclosure, ELEMENT_DIGEST, HASH_ALGORITHM};
 use crate::credential::path::{ClaimPath, ClaimPathElement};
 
 /// Disclosures in one SD-JWT.
@@ -193,9 +191,6 @@ impl<'d> Reader<'d> {
             let DisclosedClaim::Property { name, value } = disclosure.claim() else {
                 return Err(ProcessError::WrongKind);
             };
-            if RESERVED_NAMES.contains(&name.as_str()) {
-                return Err(ProcessError::MalformedDigest);
-            }
             if claims.contains_key(name) {
                 return Err(ProcessError::RepeatedClaim);
             }
