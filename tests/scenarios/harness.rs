@@ -10,9 +10,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use anyhow::ensure;
+use tests::holder::Holder;
+use tests::journey;
 use tests::sandbox::http::Http;
 use tests::sandbox::{Person, Programs, Site, Wallet};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(100);
 
 static SHARED: OnceLock<Shared> = OnceLock::new();
 static PEOPLE: AtomicU64 = AtomicU64::new(1_000);
@@ -69,6 +76,45 @@ impl Shared {
         wallet.folder.set_file_name(format!("wallet-{number}"));
         wallet
     }
+
+    /// A wallet with credentials, and the case that they came from.
+    pub(crate) async fn holder_of_a_wallet(&self) -> anyhow::Result<(Wallet, String)> {
+        let wallet = self.new_wallet();
+        let reviewer = self.site.issuer.log_in(&self.http()).await?;
+        let case = journey::become_holder(&self.site, &wallet, &reviewer).await?;
+        Ok((wallet, case))
+    }
+
+    /// A holder without scruples, with so many anchored credentials.
+    pub(crate) async fn holder(&self, anchored: usize) -> anyhow::Result<Holder> {
+        let person = Person::from_seed(PEOPLE.fetch_add(1, Ordering::Relaxed));
+        let reviewer = self.site.issuer.log_in(&self.http()).await?;
+        Holder::obtain(&self.http(), &self.site, &reviewer, &person, 10, anchored).await
+    }
+}
+
+/// Waits until something has happened.
+pub(crate) async fn eventually<F>(mut happened: impl FnMut() -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<bool>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    while !happened().await? {
+        ensure!(
+            Instant::now() < deadline,
+            "it did not happen in {PATIENCE:?}"
+        );
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
+}
+
+/// Why something was refused, in words.
+pub(crate) fn decline_reason<T>(result: anyhow::Result<T>) -> String {
+    result.err().map_or_else(
+        || "it was not refused".to_owned(),
+        |error| format!("{error:#}"),
+    )
 }
 
 /// An empty folder for a sandbox below `target/scenarios`. Folders of runs that have ended are removed; logs of this one stay.

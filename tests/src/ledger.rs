@@ -4,6 +4,7 @@ use anyhow::{Context, bail, ensure};
 use protocol::registry::Genesis;
 use protocol::registry::checkpoint::UnverifiedCheckpoint;
 use protocol::registry::receipt::{VerifiedEntry, verify_receipt};
+use protocol::registry::record::Record;
 use url::Url;
 
 use crate::sandbox::http::{Http, below};
@@ -81,4 +82,34 @@ pub fn verify_offline(
         verified.push(checked);
     }
     Ok(verified)
+}
+
+/// Names and keys of all members, and names and identifiers of all companies of a network.
+pub fn names_and_keys(genesis: &Genesis) -> Vec<Vec<u8>> {
+    let parties = genesis.parties();
+    let members = parties.members().iter().flat_map(|member| {
+        [
+            member.name.as_bytes().to_vec(),
+            member.consensus_key.as_bytes().to_vec(),
+            member.cosigning_key.as_bytes().to_vec(),
+        ]
+    });
+    let companies = parties.verifiers().iter();
+    let companies = companies.flat_map(|company| {
+        [
+            company.id.as_str().as_bytes().to_vec(),
+            company.name.as_bytes().to_vec(),
+        ]
+    });
+    members.chain(companies).collect()
+}
+
+/// Whether any of the names or keys stands in a record, as author or elsewhere.
+pub fn names_anyone(record: &Record, known: &[Vec<u8>]) -> bool {
+    known.iter().any(|name| {
+        record
+            .as_bytes()
+            .windows(name.len())
+            .any(|window| window == name.as_slice())
+    })
 }

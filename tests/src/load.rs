@@ -39,7 +39,7 @@ pub struct LoadResult {
 }
 
 /// A record that was acknowledged: its bytes and its index.
-type Acknowledged = (Vec<u8>, u64);
+pub type Acknowledged = (Vec<u8>, u64);
 
 struct Load {
     http: Http,
@@ -103,6 +103,37 @@ pub async fn run(sandbox: &mut Sandbox, count: usize) -> anyhow::Result<LoadResu
         )?,
         caught_up_ms,
     })
+}
+
+/// Submits records without any trouble, and gives what was acknowledged.
+pub async fn submit(sandbox: &Sandbox, count: usize) -> anyhow::Result<Vec<Acknowledged>> {
+    let load = Arc::new(Load::prepare(sandbox, count)?);
+    Arc::clone(&load).submit_all(0).await?;
+    let acknowledged = load.acknowledged.lock().await.clone();
+    ensure!(
+        acknowledged.len() == count,
+        "{} of {count} records were acknowledged",
+        acknowledged.len()
+    );
+    Ok(acknowledged)
+}
+
+/// Checks on every node that each acknowledged record stands where its receipt said.
+pub async fn check_none_missing(
+    sandbox: &Sandbox,
+    acknowledged: &[Acknowledged],
+) -> anyhow::Result<()> {
+    let load = Load::prepare(sandbox, 0)?;
+    let newest = acknowledged
+        .iter()
+        .map(|(_, index)| index + 1)
+        .max()
+        .unwrap_or_default();
+    for node in &sandbox.nodes {
+        load.wait_for_size(&node.url, newest).await?;
+        load.check_none_missing(&node.url, acknowledged).await?;
+    }
+    Ok(())
 }
 
 impl Load {
@@ -192,15 +223,19 @@ impl Load {
 
     async fn wait_until_caught_up(&self, survivor: &Url, victim: &Url) -> anyhow::Result<()> {
         let target = ledger::size(&self.http, survivor, &self.genesis).await?;
+        self.wait_for_size(victim, target).await
+    }
+
+    async fn wait_for_size(&self, node: &Url, target: u64) -> anyhow::Result<()> {
         let deadline = Instant::now() + CATCH_UP_PATIENCE;
-        while ledger::size(&self.http, victim, &self.genesis)
+        while ledger::size(&self.http, node, &self.genesis)
             .await
             .unwrap_or_default()
             < target
         {
             ensure!(
                 Instant::now() < deadline,
-                "the node that was killed does not catch up to {target} records"
+                "a node does not catch up to {target} records"
             );
             tokio::time::sleep(POLL).await;
         }

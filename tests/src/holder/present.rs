@@ -34,6 +34,30 @@ pub struct Presentation {
     pub extension: Option<ResponseExtension>,
 }
 
+impl Presentation {
+    /// Flips one bit of the first document image.
+    pub fn alter_image(&mut self) -> anyhow::Result<()> {
+        let image = self
+            .extension
+            .as_mut()
+            .and_then(|extension| extension.documents.first_mut());
+        *image
+            .and_then(|image| image.data.last_mut())
+            .context("there is no image")? ^= 1;
+        Ok(())
+    }
+
+    /// Changes a character of the first disclosure.
+    pub fn alter_disclosure(&mut self) -> anyhow::Result<()> {
+        let mut parts: Vec<String> = self.sd_jwt_kb.split('~').map(str::to_owned).collect();
+        let disclosure = parts.get_mut(1).context("nothing is disclosed")?;
+        let last = if disclosure.ends_with('A') { "B" } else { "A" };
+        disclosure.replace_range(disclosure.len() - 1.., last);
+        self.sd_jwt_kb = parts.join("~");
+        Ok(())
+    }
+}
+
 /// What a company answered.
 #[derive(Clone, Debug)]
 pub struct Answered {

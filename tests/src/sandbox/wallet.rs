@@ -80,6 +80,22 @@ impl Wallet {
         process.kill().await
     }
 
+    /// As [`Wallet::kill_during`], while the code of the letter is redeemed.
+    pub async fn kill_while_receiving(
+        &self,
+        tx_code: &str,
+        delay: Duration,
+        log: &Path,
+    ) -> anyhow::Result<()> {
+        let code = Secret::new(tx_code)?;
+        self.kill_during(
+            &["receive", "--tx-code-fd", &code.fd().to_string()],
+            delay,
+            log,
+        )
+        .await
+    }
+
     /// Writes the form and the picture of the licence, as the person would, and gives their paths.
     pub fn write_papers(&self, folder: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
         std::fs::create_dir_all(folder)?;

@@ -1,0 +1,49 @@
+//! Verification items 4-A to 4-C: operation under failure and load. Each starts a sandbox of its own.
+
+use tests::load;
+use tests::sandbox::Sandbox;
+
+use crate::harness::{folder, shared};
+
+/// Records of the load; the paper asks for 3,000 applications a day, each with some ten records.
+const RECORDS: usize = 400;
+
+#[tokio::test]
+async fn item_4b_and_4c_one_node_loses_power_under_load_and_nothing_acknowledged_is_lost()
+-> anyhow::Result<()> {
+    let programs = &shared().programs;
+    let folder = tests::sandbox::folder::prepare(&folder("power-cut"))?;
+    let mut sandbox = Sandbox::set_up(&folder, programs).await?;
+    sandbox.start_nodes().await?;
+    let result = load::run(&mut sandbox, RECORDS).await?;
+    assert_eq!(result.acknowledged, RECORDS);
+    assert!(
+        result.acknowledged_after_kill > 0,
+        "submission went on without the node"
+    );
+    let needed_per_day = 3_000 * 10;
+    let per_day = result.records_per_second * 86_400;
+    assert!(
+        per_day > needed_per_day,
+        "{} records/s are too few",
+        result.records_per_second
+    );
+    sandbox.stop().await
+}
+
+#[tokio::test]
+async fn item_4b_all_nodes_lose_power_and_come_back_with_everything() -> anyhow::Result<()> {
+    let programs = &shared().programs;
+    let folder = tests::sandbox::folder::prepare(&folder("dark"))?;
+    let mut sandbox = Sandbox::set_up(&folder, programs).await?;
+    sandbox.start_nodes().await?;
+    let before = load::submit(&sandbox, 50).await?;
+    for node in &mut sandbox.nodes {
+        node.kill().await?;
+    }
+    sandbox.start_nodes().await?;
+    load::check_none_missing(&sandbox, &before).await?;
+    let after = load::submit(&sandbox, 10).await?;
+    load::check_none_missing(&sandbox, &after).await?;
+    sandbox.stop().await
+}

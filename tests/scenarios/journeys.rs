@@ -1,0 +1,194 @@
+//! The paper's two journeys, and a wallet that loses power anywhere on the way.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::Value;
+use tests::journey::{
+    self, SPECIFIC_ACCOUNT, open_account, try_open_account, until_refused, wait_for_state,
+};
+use tests::sandbox::Wallet;
+use tests::sandbox::http::text;
+use tests::sandbox::staff::Offer;
+
+use crate::harness::{Shared, shared};
+
+#[tokio::test]
+async fn the_second_account_needs_no_reviewer_and_no_typing() -> anyhow::Result<()> {
+    let shared = shared();
+    let (wallet, case) = shared.holder_of_a_wallet().await?;
+    let (a, b) = (shared.site.company("a")?, shared.site.company("b")?);
+    let first = open_account(&wallet, a, SPECIFIC_ACCOUNT).await?;
+    journey::decide(&a.log_in(&shared.http()).await?, &first).await?;
+    let second = open_account(&wallet, b, SPECIFIC_ACCOUNT).await?;
+    journey::decide(&b.log_in(&shared.http()).await?, &second).await?;
+    wait_for_state(&wallet, &first, "opened").await?;
+    wait_for_state(&wallet, &second, "opened").await?;
+    let reviewer = shared.site.issuer.log_in(&shared.http()).await?;
+    assert!(
+        reviewer.read_case(&case).await.is_err(),
+        "the case was closed before: nobody could have acted on it"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_revoked_credential_is_refused_at_the_next_presentation() -> anyhow::Result<()> {
+    let shared = shared();
+    let (wallet, case) = shared.holder_of_a_wallet().await?;
+    let a = shared.site.company("a")?;
+    open_account(&wallet, a, SPECIFIC_ACCOUNT).await?;
+    shared
+        .site
+        .issuer
+        .log_in(&shared.http())
+        .await?
+        .revoke(&case)
+        .await?;
+    let b = shared.site.company("b")?;
+    until_refused(|| try_open_account(&wallet, b, SPECIFIC_ACCOUNT))
+        .await
+        .map(drop)
+}
+
+#[tokio::test]
+async fn a_wrong_code_from_the_letter_is_refused_and_the_right_one_still_works()
+-> anyhow::Result<()> {
+    let shared = shared();
+    let reviewer = shared.site.issuer.log_in(&shared.http()).await?;
+    let wallet = shared.new_wallet();
+    journey::make_wallet(&shared.site, &wallet).await?;
+    let case = journey::apply(&shared.site, &wallet).await?;
+    journey::review(&reviewer, &case).await?;
+    let offer = reviewer.make_offer(&case).await?;
+    let digit = offer.tx_code.chars().next().context("a code has digits")?;
+    let other = if digit == '0' { "1" } else { "0" };
+    let wrong = Offer {
+        tx_code: offer.tx_code.replacen(digit, other, 1),
+        offer: offer.offer.clone(),
+    };
+    assert!(journey::receive(&wallet, &wrong).await.is_err());
+    journey::receive(&wallet, &offer).await.map(drop)
+}
+
+/// Milliseconds into a command at which the power goes.
+const CUTS_MS: [u64; 5] = [5, 60, 150, 300, 600];
+
+#[tokio::test]
+async fn a_wallet_that_is_killed_while_it_receives_loses_nothing() -> anyhow::Result<()> {
+    let shared = shared();
+    let reviewer = shared.site.issuer.log_in(&shared.http()).await?;
+    for cut in CUTS_MS {
+        let wallet = shared.new_wallet();
+        journey::make_wallet(&shared.site, &wallet).await?;
+        let case = journey::apply(&shared.site, &wallet).await?;
+        journey::review(&reviewer, &case).await?;
+        let offer = reviewer.make_offer(&case).await?;
+        wallet
+            .kill_while_receiving(
+                &offer.tx_code,
+                Duration::from_millis(cut),
+                &log(shared, cut),
+            )
+            .await?;
+        opens(&wallet).await?;
+        let received = journey::receive(&wallet, &offer)
+            .await
+            .with_context(|| format!("cut after {cut} ms"))?;
+        let instances = received
+            .get("instances")
+            .and_then(Value::as_u64)
+            .unwrap_or_default();
+        assert!(instances >= 10, "cut after {cut} ms: {received}");
+        open_account(&wallet, shared.site.company("a")?, SPECIFIC_ACCOUNT).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wallet_that_is_killed_while_it_presents_loses_nothing() -> anyhow::Result<()> {
+    let shared = shared();
+    let (wallet, _case) = shared.holder_of_a_wallet().await?;
+    let a = shared.site.company("a")?;
+    let url = a.url.as_str().trim_end_matches('/').to_owned();
+    let first = open_account(&wallet, a, SPECIFIC_ACCOUNT).await?;
+    for cut in CUTS_MS {
+        let arguments = [
+            "open",
+            &url,
+            "--account",
+            "specific",
+            "--tax-residence",
+            "JP",
+            "--yes",
+        ];
+        wallet
+            .kill_during(&arguments, Duration::from_millis(cut), &log(shared, cut))
+            .await?;
+        opens(&wallet).await?;
+        // What was acknowledged before is still there.
+        wait_for_state(&wallet, &first, "received").await?;
+    }
+    open_account(&wallet, shared.site.company("b")?, SPECIFIC_ACCOUNT)
+        .await
+        .map(drop)
+}
+
+#[tokio::test]
+async fn a_wallet_that_is_killed_while_it_applies_can_apply_again() -> anyhow::Result<()> {
+    let shared = shared();
+    for cut in CUTS_MS {
+        let wallet = shared.new_wallet();
+        journey::make_wallet(&shared.site, &wallet).await?;
+        let (form, licence) =
+            wallet.write_papers(&shared.site.folder.join("papers").join(format!("cut-{cut}")))?;
+        let (form, licence) = (form.display().to_string(), licence.display().to_string());
+        let arguments = ["apply", "--form", &form, "--document", &licence, "--yes"];
+        wallet
+            .kill_during(&arguments, Duration::from_millis(cut), &log(shared, cut))
+            .await?;
+        opens(&wallet).await?;
+        let applied = wallet
+            .run(&arguments)
+            .await
+            .with_context(|| format!("cut after {cut} ms"))?;
+        text(&applied, "case")?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wallet_that_is_killed_while_it_is_made_can_be_made_again() -> anyhow::Result<()> {
+    let shared = shared();
+    for cut in CUTS_MS {
+        let wallet = shared.new_wallet();
+        wallet
+            .kill_during(&["init"], Duration::from_millis(cut), &log(shared, cut))
+            .await?;
+        // Either nothing is there yet, or a wallet that opens.
+        if wallet.run(&["list"]).await.is_err() {
+            wallet
+                .run(&["init"])
+                .await
+                .with_context(|| format!("cut after {cut} ms"))?;
+        }
+        opens(&wallet).await?;
+    }
+    Ok(())
+}
+
+async fn opens(wallet: &Wallet) -> anyhow::Result<()> {
+    wallet
+        .run(&["list"])
+        .await
+        .context("the wallet opens")
+        .map(drop)
+}
+
+fn log(shared: &Shared, cut: u64) -> std::path::PathBuf {
+    shared
+        .site
+        .folder
+        .join("logs")
+        .join(format!("wallet-cut-{cut}.log"))
+}
