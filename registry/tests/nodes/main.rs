@@ -7,4 +7,6 @@
 
 mod cluster;
 mod faults;
+mod history;
 mod interface;
+mod reader;
