@@ -2,6 +2,7 @@
 //! ([RFC 9901, section 7.1](https://www.rfc-editor.org/rfc/rfc9901#section-7.1), steps 3 to 5).
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use serde_json::{Map, Value};
 
@@ -278,5 +279,11 @@ fn element_digest(element: &Value) -> Result<Option<&str>, ProcessError> {
         None => Ok(None),
         Some(Value::String(digest)) if object.len() == 1 => Ok(Some(digest)),
         Some(_) => Err(ProcessError::MalformedDigest),
+    }
+}
+
+impl fmt::Debug for ProcessedPayload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProcessedPayload(..)")
     }
 }
