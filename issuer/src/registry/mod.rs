@@ -1,0 +1,39 @@
+//! What the issuer says on the registry: signed, queued durably, submitted until it stands there.
+
+mod outbox;
+mod submission;
+
+use protocol::{
+    identity::SigningKey,
+    registry::{
+        NetworkId,
+        record::{Body, Record},
+    },
+};
+
+pub(crate) use outbox::{
+    Lane, Outbox, QueuedRecord, WaitError, find, first_of_each_lane, queue, requeue, unqueue,
+};
+pub(crate) use submission::Submission;
+
+/// The issuer as an author of records.
+pub(crate) struct Author {
+    pub(crate) network: NetworkId,
+    pub(crate) key: SigningKey,
+}
+
+impl Author {
+    /// Signs a statement for the registry.
+    pub(crate) fn sign(&self, body: Body) -> Record {
+        Record::sign(self.network, body, &self.key)
+    }
+}
+
+/// Where a record stands, once a quorum of the members signed for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    /// The index on the ledger.
+    pub(crate) index: u64,
+    /// The receipt (`c2sp.org/tlog-proof@v1`).
+    pub(crate) receipt: String,
+}
