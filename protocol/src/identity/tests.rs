@@ -211,6 +211,33 @@ fn neg_p18_points_of_small_order_and_second_spellings_are_refused() {
 }
 
 #[test]
+fn neg_p16_an_ed25519_signature_with_a_point_of_small_order_is_refused() {
+    // R is the neutral element and s = k·a, which only who has the secret can make; without the rule it would verify.
+    let key = SigningKey::from_secret(Algorithm::EdDsa, &[5; 32]).unwrap();
+    let signature = hex(
+        "010000000000000000000000000000000000000000000000000000000000000044297051ef5ad7aabeea646ac5e76f8deefb706b5dffd4ae0b5165c97998d90d",
+    );
+    let result = key
+        .public_key()
+        .verify(b"message", &signature.try_into().unwrap());
+    assert_eq!(result, Err(SignatureError));
+}
+
+#[test]
+fn a_private_key_with_the_public_key_of_another_is_refused() {
+    // RFC 8410, section 10.3: version 2, with attributes and the public key.
+    let der = hex(concat!(
+        "3072020101300506032b657004220420d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842",
+        "a01f301d060a2a864886f70d01090914310f0c0d437572646c6520436861697273",
+        "81210019bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1",
+    ));
+    SigningKey::from_pkcs8_der(&der).unwrap();
+    let mut other = der;
+    *other.last_mut().unwrap() ^= 1;
+    assert!(SigningKey::from_pkcs8_der(&other).is_err());
+}
+
+#[test]
 fn neg_p18_keys_of_another_kind_length_or_secrecy_are_refused() {
     let long = base64url::encode(&[1; 33]);
     let short = base64url::encode(&[1; 31]);

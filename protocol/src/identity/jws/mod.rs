@@ -54,7 +54,7 @@ impl UnverifiedJws {
         }
         let (signing_input, signature) = compact.rsplit_once('.').ok_or(JwsError::Form)?;
         let (header, payload) = signing_input.split_once('.').ok_or(JwsError::Form)?;
-        if header.is_empty() || payload.is_empty() || payload.contains('.') {
+        if header.is_empty() || payload.is_empty() {
             return Err(JwsError::Form);
         }
         if header.len() > limits.header.div_ceil(3) * 4 {

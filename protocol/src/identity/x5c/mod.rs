@@ -31,7 +31,6 @@ static ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 2] = [ECDSA_P256_SHA256
 /// Certificates that may end a path. Keep one set per role.
 #[derive(Clone, Default)]
 pub struct TrustAnchors {
-    certificates: Vec<CertificateDer<'static>>,
     anchors: Vec<TrustAnchor<'static>>,
 }
 
@@ -46,7 +45,6 @@ impl TrustAnchors {
             let anchor =
                 webpki::anchor_from_trusted_cert(&der).map_err(|_| X5cError::Certificate)?;
             trusted.anchors.push(anchor.to_owned());
-            trusted.certificates.push(der);
         }
         Ok(trusted)
     }
@@ -61,7 +59,7 @@ impl TrustAnchors {
 
 impl fmt::Debug for TrustAnchors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TrustAnchors({})", self.certificates.len())
+        write!(f, "TrustAnchors({})", self.anchors.len())
     }
 }
 
@@ -117,15 +115,6 @@ impl CertificateChain {
         now: Timestamp,
         role: Role,
     ) -> Result<VerifiedChain, X5cError> {
-        let is_anchor = |certificate: &Certificate| {
-            anchors
-                .certificates
-                .iter()
-                .any(|anchor| **anchor == *certificate.der())
-        };
-        if is_anchor(&self.leaf) || self.intermediates.iter().any(is_anchor) {
-            return Err(X5cError::Order);
-        }
         self.leaf.check_leaf_usage(role)?;
         self.intermediates
             .iter()
@@ -170,7 +159,7 @@ impl CertificateChain {
                 None,
             )
             .map_err(|error| path_error(&error))?;
-        // A certificate that the path does not need has no reason to be there.
+        // A certificate that the path does not need has no reason to be there; the anchor itself is one.
         if path.intermediate_certificates().count() == intermediates.len() {
             Ok(())
         } else {

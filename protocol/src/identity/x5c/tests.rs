@@ -283,6 +283,44 @@ fn neg_p19_an_anchor_that_another_issued_has_no_place_in_the_header_either() {
     );
     assert_eq!(result.unwrap_err(), X5cError::Order);
     let result = verify(&[leaf.base64()], &leaf, Role::CredentialIssuer);
+    assert_eq!(result.unwrap_err(), X5cError::Path);
+}
+
+#[test]
+fn neg_p19_an_authority_that_the_path_goes_around_is_refused() {
+    // The same authority twice: trusted itself, and certified by somebody whom nobody trusts.
+    let stranger = root(9);
+    let crossed = issued(
+        authority_params("intermediate"),
+        Algorithm::Es256,
+        2,
+        &stranger,
+    );
+    let trusted = authority_params("intermediate")
+        .self_signed(&key_pair(&crossed.key))
+        .unwrap();
+    let trusted = TrustAnchors::from_der([trusted.der().as_ref()]).unwrap();
+    let leaf = leaf(leaf_params(Role::CredentialIssuer), &crossed);
+    let verify = |x5c: &[String]| {
+        CertificateChain::parse(x5c)
+            .unwrap()
+            .verify(&trusted, now(), Role::CredentialIssuer)
+    };
+    verify(&[leaf.base64()]).unwrap();
+    let result = verify(&[leaf.base64(), crossed.base64()]);
+    assert_eq!(result.unwrap_err(), X5cError::Order);
+}
+
+#[test]
+fn neg_p19_an_authority_that_issued_to_its_own_name_is_refused() {
+    let root = root(1);
+    let renewed = issued(authority_params("root"), Algorithm::Es256, 2, &root);
+    let leaf = leaf(leaf_params(Role::CredentialIssuer), &renewed);
+    let result = verify(
+        &[leaf.base64(), renewed.base64()],
+        &root,
+        Role::CredentialIssuer,
+    );
     assert_eq!(result.unwrap_err(), X5cError::Order);
 }
 
