@@ -218,6 +218,5 @@ fn words(state: ApplicationState) -> &'static str {
         ApplicationState::Received => "received, the company is deciding",
         ApplicationState::Opened => "account open",
         ApplicationState::Declined => "declined",
-        ApplicationState::Refused => "refused",
     }
 }

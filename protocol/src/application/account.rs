@@ -173,7 +173,7 @@ pub fn can_declare(transaction_data_types: &[String]) -> bool {
 mod tests {
     use super::*;
 
-    fn fields(value: Value) -> Map<String, Value> {
+    fn fields(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn neg_r21_a_declaration_of_another_form_is_refused() {
         let good = json!({"account_type": "general", "tax_residences": ["JP", "US"]});
-        assert!((TRANSACTION_DATA_TYPES[0].accepts)(&fields(good)));
+        assert!((TRANSACTION_DATA_TYPES[0].accepts)(&fields(&good)));
         for bad in [
             json!({"account_type": "general"}),
             json!({"account_type": "margin", "tax_residences": ["JP"]}),
@@ -199,10 +199,7 @@ mod tests {
             json!({"account_type": "general", "tax_residences": "JP"}),
             json!({"account_type": "general", "tax_residences": ["JP"], "my_number": "1"}),
         ] {
-            assert!(
-                !(TRANSACTION_DATA_TYPES[0].accepts)(&fields(bad.clone())),
-                "{bad}"
-            );
+            assert!(!(TRANSACTION_DATA_TYPES[0].accepts)(&fields(&bad)), "{bad}");
         }
     }
 }

@@ -71,8 +71,6 @@ pub enum ApplicationState {
     Opened,
     /// The company opens no account.
     Declined,
-    /// It was not accepted as an application.
-    Refused,
 }
 
 /// The answer to a holder who asks.

@@ -7,6 +7,7 @@
 
 mod answer;
 mod authority;
+mod extract;
 mod parse;
 mod select;
 #[cfg(test)]

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::credential::ClaimPathElement;
 
 fn query(value: &Value) -> Query {
     Query::parse(value).unwrap()
@@ -194,6 +193,23 @@ fn neg_r05_a_credential_that_does_not_match_the_query_is_refused() {
         ..candidate(&claims)
     };
     assert!(first(&authority).check(&under).is_ok());
+}
+
+#[test]
+fn neg_r06_what_was_not_asked_for_is_not_kept() {
+    let claims = person();
+    let asked = query(&simple());
+    let selection = first(&asked).check(&candidate(&claims)).unwrap();
+    let kept = selection.extract(&claims);
+    assert_eq!(
+        kept,
+        json!({
+            "name": "山田",
+            "address": {"region": "東京都"},
+            "checks": [{"process": "residence"}, {"process": "asf_collation"}],
+        })
+    );
+    assert_eq!(Selection { paths: Vec::new() }.extract(&claims), json!({}));
 }
 
 #[test]
@@ -396,49 +412,6 @@ fn claims_queries() -> impl Strategy<Value = Value> {
     prop::collection::vec(claim, 1..4).prop_map(Value::Array)
 }
 
-/// What the verifier sees when only these paths are disclosed: other members and elements are gone.
-fn disclose(claims: &Value, at: &mut Vec<ClaimPathElement>, given: &[ClaimPath]) -> Option<Value> {
-    let here = ClaimPath::new(at.clone()).ok();
-    if here
-        .as_ref()
-        .is_some_and(|here| given.iter().any(|path| path.covers(here)))
-    {
-        return Some(claims.clone());
-    }
-    if here
-        .as_ref()
-        .is_some_and(|here| !given.iter().any(|path| here.covers(path)))
-    {
-        return None;
-    }
-    let mut child = |step: ClaimPathElement, value: &Value| {
-        at.push(step);
-        let disclosed = disclose(value, at, given);
-        at.pop();
-        disclosed
-    };
-    match claims {
-        Value::Object(members) => Some(Value::Object(
-            members
-                .iter()
-                .filter_map(|(name, value)| {
-                    Some((
-                        name.clone(),
-                        child(ClaimPathElement::Name(name.clone()), value)?,
-                    ))
-                })
-                .collect(),
-        )),
-        Value::Array(elements) => Some(Value::Array(
-            (0_u64..)
-                .zip(elements)
-                .filter_map(|(index, value)| child(ClaimPathElement::Index(index), value))
-                .collect(),
-        )),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-    }
-}
-
 proptest! {
     #[test]
     fn parsing_is_total_and_what_it_accepts_survives_a_round_trip(value in arbitrary_json()) {
@@ -462,7 +435,7 @@ proptest! {
     fn what_the_holder_selects_the_verifier_accepts(claims in claims(), queries in claims_queries()) {
         let asked = query(&with("claims", queries));
         if let Ok(selection) = first(&asked).select(&candidate(&claims)) {
-            let disclosed = disclose(&claims, &mut Vec::new(), &selection.paths).unwrap_or_else(|| json!({}));
+            let disclosed = selection.extract(&claims);
             prop_assert!(first(&asked).check(&candidate(&disclosed)).is_ok(), "{} of {}", disclosed, claims);
         }
     }

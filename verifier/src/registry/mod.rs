@@ -1,0 +1,94 @@
+//! The registry as this service uses it: trusted parties kept at hand, cases read, outcomes submitted.
+
+mod outbox;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::Context;
+use protocol::Timestamp;
+use protocol::registry::receipt::VerifiedEntry;
+use protocol::registry::record::Record;
+use protocol::registry::{CaseId, ContentDigest, Genesis, TrustedParties};
+use registry_client::{Options, ReadError, Receipt, RegistryClient, SubmitError};
+use vault::{Kind, Vault};
+
+pub(crate) use outbox::{Outbox, queue, queued, submit_queued, waits};
+
+use crate::store::{self, StoreError};
+
+const CHECKPOINT: Kind = Kind::ordinary("checkpoint");
+const LATEST: &str = "latest";
+
+/// A client of the registry with what it learnt last.
+pub(crate) struct Registry {
+    client: RegistryClient,
+    trusted: RwLock<Option<Arc<TrustedParties>>>,
+}
+
+impl Registry {
+    /// A client that accepts no older ledger than the one that the vault remembers.
+    pub(crate) fn open(
+        genesis: &Arc<Genesis>,
+        options: &Options,
+        vault: &Vault,
+    ) -> anyhow::Result<Self> {
+        let client =
+            RegistryClient::new(Arc::clone(genesis), options).context("reaching the registry")?;
+        if let Some(note) = store::read::<String>(vault, CHECKPOINT, LATEST)? {
+            client
+                .remember(&note.value)
+                .context("recalling the last checkpoint")?;
+        }
+        Ok(Self {
+            client,
+            trusted: RwLock::new(None),
+        })
+    }
+
+    /// Who was to be trusted at the last look.
+    pub(crate) fn trusted(&self) -> Option<Arc<TrustedParties>> {
+        self.trusted
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Looks who is to be trusted now.
+    pub(crate) async fn refresh(&self, now: Timestamp) -> Result<Arc<TrustedParties>, ReadError> {
+        Ok(self.adopt(self.client.trusted_parties(now).await?))
+    }
+
+    /// Trusts these parties from now on; they were checked against a checkpoint.
+    pub(crate) fn adopt(&self, parties: TrustedParties) -> Arc<TrustedParties> {
+        let parties = Arc::new(parties);
+        *self.trusted.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&parties));
+        parties
+    }
+
+    /// Keeps the newest checkpoint for the next start.
+    pub(crate) fn keep_checkpoint(&self, vault: &Vault) -> Result<(), StoreError> {
+        match self.client.last_checkpoint() {
+            Some(checkpoint) => store::put(vault, CHECKPOINT, LATEST, &checkpoint.as_note()),
+            None => Ok(()),
+        }
+    }
+
+    /// The events of a case, each with its proof checked.
+    pub(crate) async fn case(&self, case: &CaseId) -> Result<Vec<VerifiedEntry>, ReadError> {
+        self.client.case(case).await
+    }
+
+    /// The status list token of a digest on the ledger.
+    pub(crate) async fn status_list(&self, digest: &ContentDigest) -> Result<String, ReadError> {
+        self.client.status_list(digest).await
+    }
+
+    /// Submits a record through the node of another member than this one.
+    pub(crate) async fn submit(
+        &self,
+        record: &Record,
+        own_member: &str,
+    ) -> Result<Receipt, SubmitError> {
+        self.client.submit(record, &[own_member]).await
+    }
+}

@@ -1,0 +1,100 @@
+//! What the staff see of applications.
+
+use protocol::application::ApplicationState;
+use protocol::registry::receipt::VerifiedEntry;
+use protocol::registry::record::Body;
+use protocol::registry::{ApplicationId, Genesis};
+use serde_json::{Value, json};
+
+use crate::application::record::{Application, Standing};
+use crate::application::status::state_of;
+use crate::policy::Finding;
+
+/// One line of a list; no personal data.
+pub(super) fn summary(id: ApplicationId, application: &Application) -> Value {
+    json!({
+        "application": id,
+        "received": application.received.to_string(),
+        "purpose": application.purpose,
+        "account_type": application.declaration.account_type(),
+        "state": state_of(application),
+        "findings": application.findings,
+        "standing": application.standing,
+    })
+}
+
+/// Whether the company relied on a credential that no longer holds.
+pub(super) fn needs_attention(application: &Application) -> bool {
+    application.standing != Standing::Valid && state_of(application) != ApplicationState::Declined
+}
+
+/// An application with all that was disclosed, what was verified, and the case as the registry has it now; `null` if the
+/// registry does not answer.
+pub(super) fn whole(
+    id: ApplicationId,
+    application: &Application,
+    history: Option<&[VerifiedEntry]>,
+    genesis: &Genesis,
+    outcome_waits: bool,
+) -> Value {
+    let report = &application.report;
+    json!({
+        "summary": summary(id, application),
+        "claims": application.claims,
+        "tax_residences": application.declaration.tax_residences(),
+        "documents": application.documents,
+        "report": {
+            "consent_receipt": report.consent_receipt,
+            "designation": report.designation,
+            "declaration": report.declaration,
+            "case": report.case,
+            "presented": report.presented.to_string(),
+            "issuer": application.credential.iss,
+            "credential_expires": application.credential.expires.to_string(),
+        },
+        "history": history.map(|entries| events(entries, genesis)),
+        "decision": application.decision.as_ref().map(|decision| json!({
+            "result": decision.verdict,
+            "time": decision.time.to_string(),
+            "by": decision.by,
+        })),
+        "outcome_waits": outcome_waits,
+    })
+}
+
+fn events(entries: &[VerifiedEntry], genesis: &Genesis) -> Vec<Value> {
+    let definitions = genesis.parties().process_definitions();
+    entries
+        .iter()
+        .filter_map(|entry| match entry.record().body() {
+            Body::CaseEvent(event) => {
+                let definition = definitions
+                    .iter()
+                    .find(|definition| definition.version == event.definition);
+                let step = definition.and_then(|definition| definition.step(event.code));
+                Some(json!({
+                    "sequence": event.sequence,
+                    "step": step.map(|step| step.name.as_str()),
+                    "definition": event.definition,
+                    "index": entry.index(),
+                }))
+            }
+            Body::Erasure(_) => Some(json!({"step": "erased", "index": entry.index()})),
+            Body::CredentialBatch(_)
+            | Body::StatusListVersion(_)
+            | Body::Designation(_)
+            | Body::Outcome(_) => None,
+        })
+        .collect()
+}
+
+/// Findings as words, separated by commas.
+pub(super) fn words(findings: &[Finding]) -> String {
+    let words = findings
+        .iter()
+        .map(|finding| serde_json::to_value(finding).unwrap_or_default());
+    words
+        .filter_map(|word| word.as_str().map(str::to_owned))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
