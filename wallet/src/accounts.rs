@@ -180,7 +180,7 @@ async fn ask(
     if status.openings.is_empty() {
         return Ok(Confirmed::ByCompanyAlone(status.state));
     }
-    let mut registry = Registry::open(session, network).map_err(Unknown::Registry)?;
+    let registry = Registry::open(session, network).map_err(Unknown::Registry)?;
     let outcomes = registry
         .outcomes(account.application)
         .await

@@ -1,113 +1,127 @@
 //! The registry as the wallet uses it: it records designations, and reads what companies recorded.
 //!
 //! Every answer is verified against the genesis members before it is believed; the checkpoint that was seen last stays in the vault, so
-//! that the registry cannot be shown as it was before.
+//! that nobody can show the registry as it was before.
+
+use std::sync::Arc;
 
 use protocol::registry::ApplicationId;
-use protocol::registry::receipt::{VerifiedEntry, verify_receipt};
-use vault::Changes;
+use protocol::registry::checkpoint::CheckpointError;
+use protocol::registry::receipt::VerifiedEntry;
+use protocol::registry::record::{Body, Record};
+use registry_client::{
+    ClientError, Options, Reach, ReadError, Receipt, RegistryClient, SubmitError,
+};
+use vault::{Changes, Kind};
 
 use crate::failure::Advise;
-use crate::http::{ANSWER_BYTES_MAX, Http, HttpError, Post};
-use crate::network::{Network, below};
+use crate::network::{Network, Setting};
 use crate::session::{Session, SessionError};
+
+const CHECKPOINT: Kind = Kind::ordinary("checkpoint");
+const LATEST: &str = "latest";
+const SCHEMA: u32 = 1;
 
 /// Why the registry could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// A node does not answer.
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    /// What a node answers is not verified by a quorum of members.
-    #[error("the registry's answer is not signed by a quorum of its members")]
-    Unverified,
+    /// There is no client.
+    #[error("the registry cannot be reached")]
+    Client(#[from] ClientError),
+    /// The checkpoint in the vault is not one of this network.
+    #[error("the checkpoint that the wallet remembers is not one of this network")]
+    Checkpoint(#[from] CheckpointError),
+    /// The record was not recorded.
+    #[error("the registry did not take the record")]
+    Submit(#[from] SubmitError),
+    /// Nothing was read.
+    #[error("the registry cannot be read")]
+    Read(#[from] ReadError),
     /// The wallet cannot be read or written.
     #[error(transparent)]
     Session(#[from] SessionError),
 }
 
+impl RegistryError {
+    /// Whether submitting the same record again is of no use.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Submit(SubmitError::Refused(_)))
+    }
+}
+
 impl Advise for RegistryError {
     fn advice(&self) -> String {
         match self {
-            Self::Http(error) => error.advice(),
-            Self::Unverified => "do not go on; tell the consortium".into(),
+            Self::Client(_) => "get the genesis file again from the consortium".into(),
+            Self::Checkpoint(_) => "restore the wallet from a backup".into(),
+            Self::Submit(SubmitError::Refused(_)) => {
+                "run the command again: it takes another one-time instance".into()
+            }
+            Self::Submit(_) => {
+                "check your connection and run the command again: it goes on where it was".into()
+            }
+            Self::Read(ReadError::Fork { .. }) => {
+                "the members have signed two different ledgers: keep this wallet and tell everybody"
+                    .into()
+            }
+            Self::Read(_) => "check your connection and run the command again".into(),
             Self::Session(error) => error.advice(),
         }
     }
 }
 
-/// A record's place on the ledger.
-pub(crate) struct Receipt {
-    /// The receipt, for others to verify.
-    pub(crate) text: String,
-    /// The index.
-    pub(crate) index: u64,
-}
-
 /// The registry of the trusted network.
-pub(crate) struct Registry<'n> {
-    network: &'n Network,
-    http: Http,
+pub(crate) struct Registry {
+    client: RegistryClient,
 }
 
-impl<'n> Registry<'n> {
-    pub(crate) fn open(_session: &Session, network: &'n Network) -> Result<Self, RegistryError> {
-        Ok(Self {
-            network,
-            http: Http::new()?,
-        })
+impl Registry {
+    pub(crate) fn open(session: &Session, network: &Network) -> Result<Self, RegistryError> {
+        let options = Options {
+            reach: match network.setting() {
+                Setting::Production => Reach::HttpsOnly,
+                Setting::Development => Reach::DevelopmentLoopbackHttp,
+            },
+            certificates: Vec::new(),
+        };
+        let client = RegistryClient::new(Arc::new(network.genesis().clone()), &options)?;
+        let seen = session
+            .vault
+            .get(CHECKPOINT, LATEST)
+            .map_err(SessionError::Read)?;
+        if let Some(seen) = seen {
+            client.remember(&String::from_utf8_lossy(seen.body()))?;
+        }
+        Ok(Self { client })
     }
 
     /// Records something through a node of another member than `avoid`.
     pub(crate) async fn submit(
-        &mut self,
-        record: &[u8],
+        &self,
+        record: &Record,
         avoid: &str,
     ) -> Result<Receipt, RegistryError> {
-        let mut last = RegistryError::Unverified;
-        let members = self.network.parties().members();
-        for member in members.iter().filter(|member| member.name != avoid) {
-            let url = below(member.url.url(), "records");
-            let answer = self
-                .http
-                .post(Post {
-                    url: &url,
-                    media_type: "application/cbor",
-                    body: record.to_vec(),
-                    accept: "text/plain",
-                    bearer: None,
-                    answer_bytes_max: ANSWER_BYTES_MAX,
-                })
-                .await;
-            let answer = match answer {
-                Ok(answer) => answer,
-                Err(error) => {
-                    last = error.into();
-                    continue;
-                }
-            };
-            let cosigners = self.network.genesis().cosigners();
-            let text = String::from_utf8(answer.body).map_err(|_| RegistryError::Unverified)?;
-            let entry =
-                verify_receipt(&text, record, cosigners).map_err(|_| RegistryError::Unverified)?;
-            return Ok(Receipt {
-                index: entry.index(),
-                text,
-            });
-        }
-        Err(last)
+        Ok(self.client.submit(record, &[avoid]).await?)
     }
 
     /// The outcomes of an application, in order.
     pub(crate) async fn outcomes(
-        &mut self,
-        _application: ApplicationId,
+        &self,
+        application: ApplicationId,
     ) -> Result<Vec<VerifiedEntry>, RegistryError> {
-        Err(RegistryError::Unverified)
+        let mut entries = self.client.application(&application).await?;
+        entries.retain(|entry| matches!(entry.record().body(), Body::Outcome(_)));
+        Ok(entries)
     }
 
-    /// Keeps the last checkpoint.
-    pub(crate) fn remember(&self, changes: Changes) -> Result<Changes, SessionError> {
-        Ok(changes)
+    /// Keeps the last checkpoint with what a transaction writes.
+    pub(crate) fn remember(&self, changes: Changes) -> Changes {
+        match self.client.last_checkpoint() {
+            Some(checkpoint) => {
+                changes.put(CHECKPOINT, LATEST, SCHEMA, checkpoint.as_note().as_bytes())
+            }
+            None => changes,
+        }
     }
 }

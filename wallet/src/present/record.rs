@@ -8,6 +8,7 @@ use protocol::application::{ApplicationAccess, DesignationOpening};
 use protocol::base64url;
 use protocol::credential::ClaimPath;
 use protocol::registry::{ApplicationId, Salt};
+use registry_client::Receipt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use vault::{Changes, Kind, Vault};
@@ -84,6 +85,20 @@ impl Presentation {
 
     pub(super) fn record(&self) -> Option<Vec<u8>> {
         base64url::decode(&self.record).ok()
+    }
+
+    /// The registry has the designation. Its bytes are kept as the registry holds them.
+    pub(super) fn keep_receipt(&mut self, receipt: &Receipt) {
+        self.record = base64url::encode(receipt.entry().record().as_bytes());
+        self.stage = Stage::Designated {
+            receipt: receipt.text().to_owned(),
+            index: receipt.entry().index(),
+        };
+    }
+
+    /// The registry refuses the designation for good.
+    pub(super) fn give_up(&self, changes: Changes) -> Changes {
+        changes.delete(PRESENTATION, &self.id)
     }
 
     pub(super) fn opening(&self) -> Option<DesignationOpening> {

@@ -14,6 +14,8 @@ use crate::session::SessionError;
 
 const ISSUANCE: Kind = Kind::ordinary("issuance");
 const SCHEMA: u32 = 1;
+/// Codes that an issuer looks at for one offer.
+const CODES_MAX: u8 = 5;
 
 /// An issuance.
 #[derive(Serialize, Deserialize)]
@@ -38,6 +40,8 @@ pub(super) enum Stage {
     Redeeming {
         /// The offer, as JSON.
         offer: Value,
+        /// How often the issuer refused a code.
+        refusals: u8,
     },
     /// There is an access token.
     Authorised {
@@ -81,6 +85,7 @@ impl Issuance {
             keys,
             stage: Stage::Redeeming {
                 offer: offer.to_json(),
+                refusals: 0,
             },
         }
     }
@@ -94,6 +99,18 @@ impl Issuance {
                 SigningKey::from_secret(algorithm, &Zeroizing::new(secret))
             })
             .collect()
+    }
+
+    /// The issuer refused a code. After as many times as it takes codes at all, the offer is dead.
+    pub(super) fn code_refused(&mut self) {
+        if let Stage::Redeeming { refusals, .. } = &mut self.stage {
+            *refusals += 1;
+            if *refusals >= CODES_MAX {
+                self.stage = Stage::Failed {
+                    reason: "code".to_owned(),
+                };
+            }
+        }
     }
 
     /// The keys live on with the instances.

@@ -8,8 +8,6 @@ mod anchors;
 mod error;
 mod issuance;
 mod issuer_service;
-#[cfg(test)]
-mod tests;
 
 pub use anchors::AnchorError;
 pub use error::ReceiveError;
@@ -140,7 +138,7 @@ async fn advance(
     let mut received = 0;
     if !matches!(issuance.stage, Stage::Stored { .. }) {
         let service = IssuerService::discover(http, issuer).await?;
-        if let Stage::Redeeming { offer } = &issuance.stage {
+        if let Stage::Redeeming { offer, .. } = &issuance.stage {
             let offer = CredentialOffer::parse(offer.to_string().as_bytes())?;
             redeem(session, http, &service, issuance, offer, request).await?;
         }
@@ -185,11 +183,16 @@ async fn redeem(
             bearer: None,
             answer_bytes_max: ANSWER_BYTES_MAX,
         })
-        .await
-        .map_err(|error| match error.code() {
-            Some("invalid_grant") => ReceiveError::Code(error),
-            Some(_) | None => error.into(),
-        })?;
+        .await;
+    let answer = match answer {
+        Err(error) if error.code() == Some("invalid_grant") => {
+            issuance.code_refused();
+            let changes = issuance.put(Changes::new())?;
+            commit(session, &changes)?;
+            return Err(ReceiveError::Code(error));
+        }
+        other => other?,
+    };
     let token = TokenResponse::parse(&answer.of_type(JSON, &service.token_endpoint)?)?;
     issuance.stage = Stage::Authorised {
         access_token: token.access_token.reveal().to_owned(),

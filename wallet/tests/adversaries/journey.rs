@@ -1,0 +1,137 @@
+//! The honest exchanges: what every refusal elsewhere is the twin of.
+
+use protocol::application::AccountType;
+use protocol::kyc::UnverifiedApplication;
+use protocol::registry::ApplicationResult;
+use serde_json::{Value, json};
+use wallet::apply::{ApplyRequest, apply};
+use wallet::consent::Consent;
+use wallet::failure::Failure;
+use wallet::open::{OpenRequest, open};
+use wallet::session::Session;
+use wallet::terminal::Terminal;
+
+use super::company::{japan, query};
+use super::issuer::TX_CODE;
+use super::world::{PASSPHRASE, World, list, receive};
+
+pub async fn open_account(world: &World, session: &mut Session) -> Result<Value, Failure> {
+    session.terminal = Terminal::scripted(&[PASSPHRASE]);
+    let company = world.company.url();
+    let request = OpenRequest {
+        company: &company,
+        account: AccountType::Specific,
+        tax_residences: japan(),
+        consent: Consent::Given,
+    };
+    Ok(open(session, request).await?.json)
+}
+
+#[tokio::test]
+async fn a_batch_of_instances_is_received_and_anchored() {
+    let world = World::new().await;
+    let mut session = world.wallet();
+    let report = world.receive(&mut session).await.unwrap();
+    assert_eq!(
+        report,
+        json!({"received": 4, "anchored": 4, "instances": 4})
+    );
+    let shown = session.terminal.shown().join("\n");
+    assert!(shown.contains("127.0.0.1") && shown.contains("In the letter[2J"));
+    assert_eq!(list(&mut session)["credentials"][0]["unspent"], 4);
+    assert_eq!(world.wire.count("POST /notification"), 1);
+}
+
+#[tokio::test]
+async fn an_account_is_opened_and_its_state_confirmed_by_the_registry() {
+    let world = World::new().await;
+    let mut session = world.wallet_with_credential().await;
+    let report = open_account(&world, &mut session).await.unwrap();
+    {
+        let received = world.company.received.lock().unwrap();
+        assert_eq!(report["application"], json!(received[0].application));
+        let disclosed = &received[0].claims["verified_claims"]["claims"];
+        assert_eq!(disclosed["family_name"], "山田");
+        assert_eq!(disclosed["address"]["region"], "東京都");
+        assert!(disclosed.get("birthdate").is_none());
+    }
+    assert_eq!(list(&mut session)["credentials"][0]["unspent"], 3);
+
+    world.company.record(ApplicationResult::Opened);
+    let accounts = wallet::accounts::accounts(&mut session).await.unwrap().json;
+    assert_eq!(accounts["accounts"][0]["state"], "opened");
+    assert_eq!(accounts["accounts"][0]["registry"], "confirmed");
+    assert_eq!(accounts["accounts"][0]["name"], "A証券株式会社");
+    let history = wallet::history::history(&mut session).unwrap().json;
+    assert_eq!(history["history"][0]["claims"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn each_company_sees_another_instance() {
+    let world = World::new().await;
+    let mut session = world.wallet_with_credential().await;
+    open_account(&world, &mut session).await.unwrap();
+    open_account(&world, &mut session).await.unwrap();
+    let received = world.company.received.lock().unwrap();
+    assert_ne!(
+        received[0].signing_input_hash,
+        received[1].signing_input_hash
+    );
+    assert_ne!(received[0].application, received[1].application);
+}
+
+#[tokio::test]
+async fn an_outcome_that_the_registry_does_not_hold_is_not_believed() {
+    let world = World::new().await;
+    let mut session = world.wallet_with_credential().await;
+    open_account(&world, &mut session).await.unwrap();
+    world.company.say(ApplicationResult::Opened);
+    let accounts = wallet::accounts::accounts(&mut session).await.unwrap().json;
+    assert_eq!(accounts["accounts"][0]["registry"], "contradicted");
+    assert_eq!(accounts["accounts"][0]["state"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_application_reaches_the_reviewers_alone_and_leads_to_the_credential() {
+    let world = World::new().await;
+    let mut session = world.wallet();
+    session.clock = wallet::clock::Clock::Fixed(super::world::NOW);
+    let form = include_str!("../../../specs/vectors/kyc/form.json");
+    let image = png();
+    let form = world.file("form.json", form);
+    let documents = [world.file("licence.png", &image)];
+    session.terminal = Terminal::scripted(&["y", PASSPHRASE]);
+    let request = ApplyRequest {
+        form: &form,
+        documents: &documents,
+        issuer: None,
+        consent: Consent::Ask,
+    };
+    apply(&mut session, request).await.unwrap();
+    let shown = session.terminal.shown().join("\n");
+    assert!(shown.contains("family_name: 山田") && shown.contains("licence.png"));
+    {
+        let submission = world.issuer.submission.lock().unwrap();
+        let (_, plaintext) = submission.as_ref().unwrap();
+        let application = UnverifiedApplication::parse(plaintext).unwrap();
+        assert!(application.documents[0].data == image);
+        let applied = application.verify(super::world::NOW).unwrap();
+        let claims = protocol::kyc::claims::PersonClaims::new(&applied, super::world::NOW);
+        *world.issuer.claims.lock().unwrap() = claims.verified_claims(&[], super::world::NOW);
+    }
+
+    let report = receive(&mut session, None, &[TX_CODE]).await.unwrap();
+    assert_eq!(report["received"], 4);
+    let evidence = json!(["verified_claims", "verification", "evidence"]);
+    *world.company.query.lock().unwrap() = query(&[evidence]);
+    open_account(&world, &mut session).await.unwrap();
+    let received = world.company.received.lock().unwrap();
+    assert!(received[0].documents == [image]);
+}
+
+/// The smallest PNG that says how large it is.
+fn png() -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    bytes.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]);
+    bytes
+}
