@@ -16,6 +16,8 @@
 pub mod api;
 pub mod config;
 pub mod cosigning;
+#[cfg(test)]
+mod fixture;
 pub mod genesis;
 pub mod mempool;
 mod message;

@@ -21,24 +21,33 @@
 
 mod problem;
 mod read;
+#[cfg(test)]
+mod tests;
 mod tile;
 mod write;
 
 use crate::{replica::Replica, store::STATUS_LIST_BYTES_MAX};
 use axum::{
     Router,
+    middleware::from_fn_with_state,
     routing::{get, post, put},
 };
 use service::limits::body_limit;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// A longer body is no record: 413.
 const RECORD_BODY_BYTES: usize = protocol::registry::record::RECORD_BYTES_MAX;
 
+/// Status list tokens that are received at one time.
+const STATUS_LISTS_AT_ONCE_MAX: usize = 8;
+
 /// The routes of a node.
 pub fn router(replica: Arc<Replica>) -> Router {
+    let places = Arc::new(Semaphore::new(STATUS_LISTS_AT_ONCE_MAX));
     let status_list = put(write::put_status_list)
         .layer(body_limit(STATUS_LIST_BYTES_MAX))
+        .layer(from_fn_with_state(places, write::limit_large_bodies))
         .get(read::status_list);
     Router::new()
         .route(

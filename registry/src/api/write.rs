@@ -3,8 +3,9 @@
 use super::problem;
 use crate::replica::Replica;
 use axum::{
-    extract::{Path, State},
+    extract::{Path, Request, State},
     http::{HeaderMap, StatusCode},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use protocol::{
@@ -16,6 +17,7 @@ use service::{
     refusal::Refusal,
 };
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 pub(super) async fn post_record(
     State(replica): State<Arc<Replica>>,
@@ -37,18 +39,32 @@ pub(super) async fn put_status_list(
 ) -> Result<StatusCode, Refusal> {
     require_content_type(&headers, "application/statuslist+jwt")?;
     let digest: ContentDigest = digest.parse().map_err(|_| problem::malformed_name())?;
-    let kept = tokio::task::spawn_blocking(move || {
-        if ContentDigest::of(&token) != digest {
-            return Ok(false);
-        }
-        replica.mirror_status_list(&token)
-    });
+    if ContentDigest::of(&token) != digest || !replica.is_latest_status_list(&digest).await {
+        return Err(not_the_latest());
+    }
+    let kept = tokio::task::spawn_blocking(move || replica.mirror_status_list(&token));
     match kept.await {
         Ok(Ok(true)) => Ok(StatusCode::NO_CONTENT),
-        Ok(Ok(false)) => Err(Problem::new(ProblemType::InvalidRequest)
-            .with_code("not_the_latest_version")
-            .into()),
+        Ok(Ok(false)) => Err(not_the_latest()),
         Ok(Err(error)) => Err(problem::of_store(&error)),
         Err(_cancelled) => Err(problem::stopping()),
+    }
+}
+
+fn not_the_latest() -> Refusal {
+    Problem::new(ProblemType::InvalidRequest)
+        .with_code("not_the_latest_version")
+        .into()
+}
+
+/// Large bodies are read a few at a time: whoever finds no place is told to come later.
+pub(super) async fn limit_large_bodies(
+    State(places): State<Arc<Semaphore>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match places.try_acquire_owned() {
+        Ok(_place) => next.run(request).await,
+        Err(_none) => Refusal::unavailable().into_response(),
     }
 }

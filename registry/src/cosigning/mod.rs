@@ -7,6 +7,8 @@
 //! readers judge by the signatures' times whether it is fresh.
 
 mod rounds;
+#[cfg(test)]
+mod tests;
 
 use crate::store::{CosignedNote, Store};
 use bytes::Bytes;

@@ -118,6 +118,9 @@ impl Rounds {
         cosigners: &Cosigners,
     ) {
         let size = checkpoint.size;
+        if self.rounds.contains_key(&size) {
+            return;
+        }
         let mut round = Round {
             checkpoint: *checkpoint,
             text: checkpoint.to_string(),

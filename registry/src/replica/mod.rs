@@ -7,6 +7,8 @@
 mod order;
 mod read;
 mod submit;
+#[cfg(test)]
+mod tests;
 
 pub use read::{Consistency, TILE_WIDTH};
 pub use submit::SubmitError;

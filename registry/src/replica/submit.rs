@@ -7,7 +7,7 @@ use crate::{
     state::{BlockContext, Rejection},
 };
 use protocol::registry::{
-    merkle,
+    ContentDigest, merkle,
     receipt::write_receipt,
     record::{Record, RecordError},
 };
@@ -17,10 +17,11 @@ use tokio::time::Instant;
 
 /// A record without a receipt after this time is answered with "later"; submitting it again is harmless.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(20);
-/// A record that breaks a rule only because this node is behind is held this long.
-const HOLD_BEHIND: Duration = Duration::from_secs(3);
-/// The same while nothing is known of being behind: what another node was told may be on its way.
-const HOLD: Duration = Duration::from_millis(300);
+/// What breaks a rule only because this node is behind is held at most this long.
+const HOLD_MAX: Duration = Duration::from_secs(3);
+/// The same while nothing is known of being behind and the ledger does not grow: what another node was told may be
+/// on its way.
+const HOLD_QUIET: Duration = Duration::from_millis(500);
 /// A held record is looked at again this often, if no block comes.
 const HOLD_STEP: Duration = Duration::from_millis(50);
 
@@ -51,6 +52,34 @@ enum Standing {
     Rejected(Rejection),
 }
 
+/// Patience with what records on their way to this node may put right.
+struct Hold {
+    begun: Instant,
+    size: u64,
+    grown: Instant,
+}
+
+impl Hold {
+    fn begin() -> Self {
+        let now = Instant::now();
+        Self {
+            begun: now,
+            size: 0,
+            grown: now,
+        }
+    }
+
+    fn lasts(&mut self, replica: &Replica) -> bool {
+        let (_, size) = replica.progress();
+        if size > self.size {
+            self.size = size;
+            self.grown = Instant::now();
+        }
+        let patient = self.grown.elapsed() < HOLD_QUIET || replica.may_be_behind();
+        patient && self.begun.elapsed() < HOLD_MAX
+    }
+}
+
 /// Whether another record, on its way to this node, may make the same record acceptable.
 const fn may_change(rejection: Rejection) -> bool {
     match rejection {
@@ -75,6 +104,7 @@ impl Replica {
     pub async fn submit(&self, bytes: &[u8]) -> Result<String, SubmitError> {
         let record = self.record(bytes)?;
         let begun = Instant::now();
+        let mut hold = Hold::begin();
         let mut heights = self.heights.subscribe();
         loop {
             heights.mark_unchanged();
@@ -94,7 +124,7 @@ impl Replica {
                     }
                 }
                 Standing::Rejected(rejection) => {
-                    if !may_change(rejection) || !self.holds(begun.elapsed()) {
+                    if !may_change(rejection) || !hold.lasts(self) {
                         self.mempool().remove(&record.id());
                         return Err(rejection.into());
                     }
@@ -104,8 +134,19 @@ impl Replica {
         }
     }
 
-    fn holds(&self, waited: Duration) -> bool {
-        waited < HOLD || (waited < HOLD_BEHIND && self.may_be_behind())
+    /// Whether a status list token is the latest of its list, now or as soon as this node has caught up.
+    pub async fn is_latest_status_list(&self, digest: &ContentDigest) -> bool {
+        let mut hold = Hold::begin();
+        let mut heights = self.heights.subscribe();
+        loop {
+            if self.committed().state.is_latest_status_list(digest) {
+                return true;
+            }
+            if !hold.lasts(self) {
+                return false;
+            }
+            let _new_or_same = tokio::time::timeout(HOLD_STEP, heights.changed()).await;
+        }
     }
 
     fn offer(&self, record: &Arc<Record>) -> Result<(), Full> {

@@ -24,11 +24,14 @@
 
 mod keys;
 mod mirror;
+#[cfg(test)]
+mod tests;
 
+pub use keys::Tip;
 pub use mirror::{Mirror, STATUS_LIST_BYTES_MAX};
 
 use bytes::Bytes;
-use keys::{Key, Tip};
+use keys::Key;
 use protocol::{
     Timestamp,
     registry::{

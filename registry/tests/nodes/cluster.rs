@@ -161,6 +161,10 @@ impl Cluster {
         &self.nodes[number].directory
     }
 
+    pub(crate) fn pid(&self, number: usize) -> u32 {
+        self.nodes[number].process.as_ref().unwrap().id()
+    }
+
     pub(crate) fn log(&self, number: usize) -> String {
         std::fs::read_to_string(self.nodes[number].directory.join("log")).unwrap()
     }

@@ -9,4 +9,5 @@ mod cluster;
 mod faults;
 mod history;
 mod interface;
+mod load;
 mod reader;

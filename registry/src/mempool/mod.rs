@@ -170,3 +170,6 @@ impl Mempool {
         again
     }
 }
+
+#[cfg(test)]
+mod tests;

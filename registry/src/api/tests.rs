@@ -1,0 +1,126 @@
+use crate::fixture::{Network, block, bytes};
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, Response, StatusCode},
+};
+use protocol::registry::ContentDigest;
+use registry_consensus::Application as _;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+fn node() -> (Network, Arc<crate::replica::Replica>, Router, TempDir) {
+    let (network, directory) = (Network::of(1), tempfile::tempdir().unwrap());
+    let replica = Arc::new(network.replica(0, directory.path()));
+    let router = service::serve::shell(super::router(replica.clone()));
+    (network, replica, router, directory)
+}
+
+async fn send(
+    router: &Router,
+    method: &str,
+    path: &str,
+    content_type: &str,
+    body: Vec<u8>,
+) -> Response<Body> {
+    let request = Request::builder().method(method).uri(path);
+    let request = request.header("content-type", content_type);
+    let request = request.body(Body::from(body)).unwrap();
+    router.clone().oneshot(request).await.unwrap()
+}
+
+const TOKEN: &str = "application/statuslist+jwt";
+
+#[tokio::test]
+async fn a_status_list_is_taken_under_its_latest_digest_and_no_other() {
+    let (network, replica, router, _directory) = node();
+    replica
+        .commit(&block(1, &[&network.status_list(0, b"token")]))
+        .unwrap();
+    let path = format!("/status-lists/{}", ContentDigest::of(b"token"));
+    let other = format!("/status-lists/{}", ContentDigest::of(b"other"));
+    assert_eq!(
+        send(&router, "GET", &path, TOKEN, vec![]).await.status(),
+        StatusCode::NOT_FOUND
+    );
+    for (path, content_type, body, status) in [
+        (
+            &path,
+            "text/plain",
+            b"token".to_vec(),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (&path, TOKEN, b"other".to_vec(), StatusCode::BAD_REQUEST),
+        (&other, TOKEN, b"other".to_vec(), StatusCode::BAD_REQUEST),
+        (&other, TOKEN, b"token".to_vec(), StatusCode::BAD_REQUEST),
+        (
+            &path,
+            TOKEN,
+            vec![b'x'; 8 * 1024 * 1024 + 1],
+            StatusCode::PAYLOAD_TOO_LARGE,
+        ),
+        (&path, TOKEN, b"token".to_vec(), StatusCode::NO_CONTENT),
+        (&path, TOKEN, b"token".to_vec(), StatusCode::NO_CONTENT),
+    ] {
+        assert_eq!(
+            send(&router, "PUT", path, content_type, body)
+                .await
+                .status(),
+            status
+        );
+    }
+    let token = send(&router, "GET", &path, TOKEN, vec![]).await;
+    assert_eq!(token.status(), StatusCode::OK);
+    assert_eq!(token.headers()["content-type"], TOKEN);
+    assert_eq!(
+        token.headers()["cache-control"],
+        "public, max-age=31536000, immutable"
+    );
+}
+
+#[tokio::test]
+async fn neg_l04_a_body_one_byte_over_a_record_is_too_large() {
+    let (_network, _replica, router, _directory) = node();
+    let cbor = "application/cbor";
+    assert_eq!(
+        send(&router, "POST", "/records", cbor, vec![0; 4096])
+            .await
+            .status(),
+        400
+    );
+    assert_eq!(
+        send(&router, "POST", "/records", cbor, vec![0; 4097])
+            .await
+            .status(),
+        413
+    );
+}
+
+#[tokio::test]
+async fn neg_e05_a_record_of_another_content_type_is_refused_and_not_submitted() {
+    let (network, replica, router, _directory) = node();
+    let record = bytes(&network.event(1, 0, 1)).to_vec();
+    for content_type in [
+        "application/json",
+        "application/cbor; charset=utf-7",
+        "multipart/form-data",
+    ] {
+        let answer = send(&router, "POST", "/records", content_type, record.clone()).await;
+        assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    assert!(replica.propose(&[], 1, block(1, &[]).time_ms).is_empty());
+}
+
+#[tokio::test]
+async fn other_methods_and_paths_are_problems() {
+    let (_network, _replica, router, _directory) = node();
+    let delete = send(&router, "DELETE", "/records", TOKEN, vec![]).await;
+    assert_eq!(delete.status(), StatusCode::METHOD_NOT_ALLOWED);
+    let nowhere = send(&router, "GET", "/nowhere", TOKEN, vec![]).await;
+    assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        nowhere.headers()["content-type"],
+        "application/problem+json"
+    );
+}

@@ -1,0 +1,200 @@
+use super::*;
+use crate::fixture::{NOW, Network, key, peer};
+use protocol::registry::{checkpoint::write_checkpoint, merkle::TreeHash};
+use tempfile::TempDir;
+
+/// Four members, each with its own store.
+struct Members {
+    network: Network,
+    cosigning: Vec<Cosigning>,
+    _directories: Vec<TempDir>,
+}
+
+fn members() -> Members {
+    let network = Network::of(4);
+    let directories: Vec<_> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
+    let cosigning = (0..4).zip(&directories);
+    Members {
+        cosigning: cosigning
+            .map(|(member, directory)| network.cosigning(member, directory.path()))
+            .collect(),
+        network,
+        _directories: directories,
+    }
+}
+
+fn checkpoint(network: &Network, size: u64) -> Checkpoint {
+    Checkpoint {
+        network: network.genesis.network(),
+        size,
+        root: TreeHash::of_leaf(&size.to_be_bytes()),
+        height: size,
+        time: NOW,
+        trusted_parties: ContentDigest::of(b"{}"),
+    }
+}
+
+impl Members {
+    /// A member commits the block of a size; the answer is what it tells.
+    fn commit(&self, member: usize, size: u64) -> Bytes {
+        let checkpoint = checkpoint(&self.network, size);
+        self.cosigning[member]
+            .committed(&checkpoint, "{}".into(), Pace::Live, NOW)
+            .unwrap()
+    }
+
+    fn tell(&self, from: u8, to: usize, note: &Bytes) -> Option<Bytes> {
+        self.cosigning[to].receive(peer(from), note, Instant::now())
+    }
+
+    fn latest_size(&self, member: usize) -> Option<u64> {
+        Some(self.cosigning[member].latest()?.checkpoint.size())
+    }
+}
+
+#[test]
+fn three_of_four_signatures_make_a_checkpoint_and_two_do_not() {
+    let members = members();
+    let notes: Vec<Bytes> = (0..4).map(|member| members.commit(member, 1)).collect();
+    members.tell(1, 0, &notes[1]);
+    assert_eq!(members.latest_size(0), None);
+    members.tell(1, 0, &notes[1]);
+    assert_eq!(
+        members.latest_size(0),
+        None,
+        "one member's signature counts once"
+    );
+    members.tell(2, 0, &notes[2]);
+    assert_eq!(members.latest_size(0), Some(1));
+}
+
+#[test]
+fn a_signature_that_comes_before_the_block_counts_once_the_block_is_there() {
+    let members = members();
+    let notes: Vec<Bytes> = (1..4).map(|member| members.commit(member, 1)).collect();
+    for (from, note) in (1..4).zip(&notes) {
+        members.tell(from, 0, note);
+    }
+    assert_eq!(members.latest_size(0), None);
+    assert_eq!(members.cosigning[0].dangerous_largest_size(), 1);
+    members.commit(0, 1);
+    assert_eq!(members.latest_size(0), Some(1));
+}
+
+#[test]
+fn neg_l07_signatures_on_another_ledger_of_the_same_size_do_not_count() {
+    let members = members();
+    members.commit(0, 1);
+    let forked = Checkpoint {
+        root: TreeHash::of_leaf(b"fork"),
+        ..checkpoint(&members.network, 1)
+    };
+    for from in 1..4_u8 {
+        let cosigners = members.network.genesis.cosigners();
+        let signature = cosigners.cosign(&forked, &key(from), NOW).unwrap();
+        let note = write_checkpoint(&forked, &[signature]).unwrap();
+        members.tell(from, 0, &note.into());
+    }
+    assert_eq!(members.latest_size(0), None);
+    let notes: Vec<Bytes> = (1..3).map(|member| members.commit(member, 1)).collect();
+    members.tell(1, 0, &notes[0]);
+    members.tell(2, 0, &notes[1]);
+    assert_eq!(members.latest_size(0), Some(1));
+}
+
+#[test]
+fn neg_l08_forged_and_malformed_notes_do_not_count() {
+    let members = members();
+    members.commit(0, 1);
+    let note = String::from_utf8(members.commit(1, 1).to_vec()).unwrap();
+    let other = String::from_utf8(members.commit(2, 1).to_vec()).unwrap();
+    members.tell(2, 0, &other.into());
+    let network = members.network.genesis.network().to_string();
+    for forged in [
+        note.replace("member1.example", "member3.example"),
+        note.replace(&network, &"0".repeat(64)),
+        note.replace('\n', "\r\n"),
+        note.trim_end().to_owned(),
+        String::new(),
+        "\n\n".to_owned(),
+    ] {
+        members.tell(1, 0, &forged.into());
+        assert_eq!(members.latest_size(0), None);
+    }
+    members.tell(1, 0, &note.into());
+    assert_eq!(members.latest_size(0), Some(1));
+}
+
+#[test]
+fn a_member_that_is_behind_is_answered_with_the_latest_checkpoint_but_not_endlessly() {
+    let members = members();
+    let first: Vec<Bytes> = (0..4).map(|member| members.commit(member, 1)).collect();
+    for size in [1, 2] {
+        for member in 1..3 {
+            let note = members.commit(member, size);
+            members.commit(0, size);
+            members.tell(u8::try_from(member).unwrap(), 0, &note);
+        }
+    }
+    assert_eq!(members.latest_size(0), Some(2));
+    let reply = members.tell(3, 0, &first[3]).unwrap();
+    assert_eq!(members.tell(3, 0, &first[3]), None);
+    members.commit(3, 2);
+    assert_eq!(
+        members.tell(0, 3, &reply),
+        None,
+        "a full note needs no answer"
+    );
+    assert_eq!(members.latest_size(3), Some(2));
+}
+
+#[test]
+fn the_latest_checkpoint_survives_a_restart() {
+    let network = Network::of(1);
+    let directory = tempfile::tempdir().unwrap();
+    let before = {
+        let cosigning = network.cosigning(0, directory.path());
+        cosigning.committed(&checkpoint(&network, 1), "{}".into(), Pace::Live, NOW);
+        let latest = cosigning.latest().unwrap();
+        assert_eq!(latest.checkpoint.size(), 1);
+        latest
+    };
+    assert_eq!(
+        network.cosigning(0, directory.path()).latest().unwrap(),
+        before
+    );
+}
+
+#[test]
+fn an_idle_ledger_is_signed_again_every_five_minutes() {
+    let network = Network::of(1);
+    let directory = tempfile::tempdir().unwrap();
+    let cosigning = network.cosigning(0, directory.path());
+    cosigning.committed(&checkpoint(&network, 1), "{}".into(), Pace::Live, NOW);
+    assert_eq!(cosigning.tick(NOW), None);
+    let later = NOW.plus_seconds(REFRESH_SECONDS);
+    assert!(cosigning.tick(later).is_some());
+    let latest = cosigning.latest().unwrap();
+    assert_eq!(latest.checkpoint.cosigned_at(), later);
+    assert_eq!(cosigning.tick(later), None);
+}
+
+#[test]
+fn a_node_without_a_quorum_repeats_its_signature() {
+    let members = members();
+    members.commit(0, 1);
+    assert!(members.cosigning[0].tick(NOW).is_some());
+    assert!(members.cosigning[0].tick(NOW).is_some());
+}
+
+#[test]
+fn a_node_that_catches_up_does_not_sign_what_the_others_signed_long_ago() {
+    let members = members();
+    let note = members.cosigning[0].committed(
+        &checkpoint(&members.network, 1),
+        "{}".into(),
+        Pace::CatchingUp,
+        NOW,
+    );
+    assert_eq!(note, None);
+}

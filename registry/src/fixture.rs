@@ -1,0 +1,138 @@
+//! A network to test with: members, an issuer, its records, and blocks of them. Seeded, so that runs repeat.
+
+use crate::{cosigning::Cosigning, replica::Replica, store::Store};
+use bytes::Bytes;
+use protocol::{
+    Timestamp,
+    identity::{Algorithm, SigningKey},
+    registry::{
+        CaseId, Commitment, ContentDigest, Genesis, Issuer, KeyBytes, KeySet, ListId, Member,
+        MemberRole, ProcessDefinition, Step,
+        record::{Body, CaseEvent, Record, StatusListVersion},
+    },
+};
+use registry_consensus::{OrderedBlock, PeerKey};
+use std::{path::Path, sync::Arc};
+
+pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_700_000_000);
+
+pub(crate) struct Network {
+    pub(crate) genesis: Arc<Genesis>,
+}
+
+impl Network {
+    pub(crate) fn of(members: u8) -> Self {
+        let member = |n: u8| Member {
+            name: format!("member{n}.example"),
+            role: MemberRole::Company,
+            url: format!("http://127.0.0.1:{}", 7100 + u16::from(n))
+                .try_into()
+                .unwrap(),
+            peer_address: format!("127.0.0.1:{}", 7200 + u16::from(n)),
+            consensus_key: public(&key(100 + n)),
+            cosigning_key: public(&key(n)),
+            validator: true,
+        };
+        let issuer = Issuer {
+            id: "https://issuer.example".to_owned().try_into().unwrap(),
+            name: "Issuer".to_owned(),
+            member: "member0.example".to_owned(),
+            record_key: public(&issuer()),
+            application_key: KeyBytes::from_bytes([1; 32]),
+            trust_anchors: Vec::new(),
+            jwks: KeySet { keys: Vec::new() },
+        };
+        let step = |code: u16, name: &str, after: &[u16]| Step {
+            code,
+            name: name.to_owned(),
+            after: after.to_vec(),
+            terminal: code == 6,
+        };
+        let definition = ProcessDefinition {
+            version: 1,
+            activation_height: 0,
+            steps: vec![
+                step(1, "opened", &[]),
+                step(2, "identity_document", &[1]),
+                step(6, "closed", &[1]),
+            ],
+        };
+        let members = (0..members).map(member).collect();
+        let file = Genesis::to_json("Test", members, vec![issuer], Vec::new(), vec![definition]);
+        Self {
+            genesis: Arc::new(Genesis::parse(file.as_bytes()).unwrap()),
+        }
+    }
+
+    pub(crate) fn store(&self, directory: &Path) -> Store {
+        Store::open(directory, self.genesis.network()).unwrap()
+    }
+
+    pub(crate) fn cosigning(&self, member: u8, directory: &Path) -> Cosigning {
+        let cosigners = self.genesis.cosigners().clone();
+        Cosigning::new(cosigners, key(member), self.store(directory))
+    }
+
+    pub(crate) fn replica(&self, member: u8, directory: &Path) -> Replica {
+        let store = self.store(directory);
+        Replica::open(self.genesis.clone(), store, key(member), NOW).unwrap()
+    }
+
+    pub(crate) fn event(&self, case: u8, sequence: u32, code: u16) -> Record {
+        self.event_by(case, sequence, code, &issuer())
+    }
+
+    pub(crate) fn event_by(
+        &self,
+        case: u8,
+        sequence: u32,
+        code: u16,
+        author: &SigningKey,
+    ) -> Record {
+        let body = Body::CaseEvent(CaseEvent {
+            case: CaseId::from_bytes([case; 16]),
+            sequence,
+            code,
+            definition: 1,
+            commitment: Commitment::from_bytes([9; 32]),
+        });
+        Record::sign(self.genesis.network(), body, author)
+    }
+
+    pub(crate) fn status_list(&self, sequence: u64, token: &[u8]) -> Record {
+        let body = Body::StatusListVersion(StatusListVersion {
+            list: ListId::from_bytes([5; 16]),
+            sequence,
+            digest: ContentDigest::of(token),
+        });
+        Record::sign(self.genesis.network(), body, &issuer())
+    }
+}
+
+pub(crate) fn key(seed: u8) -> SigningKey {
+    SigningKey::from_secret(Algorithm::EdDsa, &[seed + 1; 32]).unwrap()
+}
+
+pub(crate) fn issuer() -> SigningKey {
+    key(250)
+}
+
+pub(crate) fn peer(member: u8) -> PeerKey {
+    PeerKey::from_bytes(*public(&key(100 + member)).as_bytes())
+}
+
+fn public(key: &SigningKey) -> KeyBytes {
+    KeyBytes::from_bytes(key.public_key().to_bytes().try_into().unwrap())
+}
+
+pub(crate) fn block(height: u64, records: &[&Record]) -> OrderedBlock {
+    OrderedBlock {
+        height,
+        time_ms: (NOW.as_unix() + height) * 1000,
+        records: records.iter().map(|record| bytes(record)).collect(),
+    }
+}
+
+pub(crate) fn bytes(record: &Record) -> Bytes {
+    Bytes::copy_from_slice(record.as_bytes())
+}
