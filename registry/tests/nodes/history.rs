@@ -100,7 +100,7 @@ async fn n3_n4_what_clients_were_told_is_the_history_of_one_ledger_although_node
         ended.unwrap();
     }
 
-    let submissions = observed.submissions.lock().unwrap();
+    let submissions = std::mem::take(&mut *observed.submissions.lock().unwrap());
     each_record_has_one_index(&submissions);
     later_submissions_stand_later(&submissions);
     for sizes in observed.sizes.lock().unwrap().iter() {
