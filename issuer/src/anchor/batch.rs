@@ -144,7 +144,9 @@ fn make_batch(
         record: Vec::new(),
         recorded: None,
     };
-    let tree = batch.tree().ok_or(StoreError::Contention)?;
+    let tree = batch
+        .tree()
+        .expect("a batch has leaves, and no more than allowed");
     let body = Body::CredentialBatch(CredentialBatch {
         sequence,
         root: tree.root(),

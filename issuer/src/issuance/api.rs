@@ -4,8 +4,13 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode},
+    extract::{RawQuery, Request, State},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{AUTHORIZATION, WWW_AUTHENTICATE},
+    },
+    middleware::{Next, from_fn},
+    response::Response,
     routing::{get, post},
 };
 use protocol::{
@@ -58,13 +63,31 @@ pub(crate) fn router(issuer: &Issuer) -> Router<Arc<Issuer>> {
             get(server_metadata),
         )
         .route(&well_known(WellKnown::JwtVcIssuer), get(key_metadata))
+        .merge(protected())
         .route("/token", post(redeem))
         .route("/nonce", post(mint_nonce))
+}
+
+/// What an access token admits to.
+fn protected() -> Router<Arc<Issuer>> {
+    Router::new()
         .route(
             "/credential",
             post(issue).layer(body_limit(CREDENTIAL_REQUEST_BYTES)),
         )
         .route("/notification", post(notify))
+        .layer(from_fn(name_invalid_token))
+}
+
+/// RFC 6750 section 3: a token that was sent and refused is called invalid; no token gets no error code.
+async fn name_invalid_token(request: Request, next: Next) -> Response {
+    let sent = request.headers().contains_key(AUTHORIZATION);
+    let mut response = next.run(request).await;
+    if sent && response.status() == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
 }
 
 async fn issuer_metadata(State(issuer): State<Arc<Issuer>>) -> Json<Value> {

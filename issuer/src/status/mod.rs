@@ -13,8 +13,8 @@ use protocol::{
         record::{Body, StatusListVersion},
     },
     status::{
-        Status, StatusBits, StatusList, StatusListClaims, StatusListError, StatusReference,
-        StatusReferenceError, token_digest,
+        Status, StatusBits, StatusList, StatusListClaims, StatusReference, StatusReferenceError,
+        token_digest,
     },
 };
 use rand_core::CryptoRng;
@@ -67,11 +67,6 @@ pub(crate) enum AllocationError {
     #[error("the vault failed")]
     Store(#[from] StoreError),
 }
-
-/// Why there is no new version.
-#[derive(Debug, thiserror::Error)]
-#[error("a status list cannot be made")]
-struct ListError(#[source] StatusListError);
 
 /// Draws free entries at random. They are not taken until [`take`] is committed.
 pub(crate) fn allocate(
@@ -139,10 +134,7 @@ pub(crate) fn publish(
                 state.revoked.push(*index);
             }
         }
-        let token = sign(issuer, &uri, &state.revoked, now).map_err(|error| {
-            tracing::error!(list, error = ?error, "status list cannot be made");
-            StoreError::Contention
-        })?;
+        let token = sign(issuer, &uri, &state.revoked, now);
         let version = StatusListVersion {
             list: ListId::of_uri(&uri),
             sequence: state.next,
@@ -215,11 +207,11 @@ pub(crate) fn note_version(
     store::replace(changes, LIST, &list.to_string(), &found)
 }
 
-fn sign(issuer: &Issuer, uri: &str, revoked: &[u32], now: Timestamp) -> Result<String, ListError> {
-    let mut list = StatusList::new(StatusBits::Two, u64::from(ENTRIES)).map_err(ListError)?;
+fn sign(issuer: &Issuer, uri: &str, revoked: &[u32], now: Timestamp) -> String {
+    const DRAWN: &str = "an index was drawn below the number of entries";
+    let mut list = StatusList::new(StatusBits::Two, u64::from(ENTRIES)).expect(DRAWN);
     for index in revoked {
-        list.set(u64::from(*index), Status::Invalid)
-            .map_err(ListError)?;
+        list.set(u64::from(*index), Status::Invalid).expect(DRAWN);
     }
     let claims = StatusListClaims {
         uri: uri.to_owned(),
@@ -228,7 +220,7 @@ fn sign(issuer: &Issuer, uri: &str, revoked: &[u32], now: Timestamp) -> Result<S
         ttl_seconds: (issuer.config.status_lifetime_s / 4).max(60),
     };
     let key = issuer.credential_keys.of_status_lists();
-    Ok(list.to_token(&claims, &key.key, &key.extras))
+    list.to_token(&claims, &key.key, &key.extras)
 }
 
 fn uri(issuer: &Issuer, list: u16) -> String {

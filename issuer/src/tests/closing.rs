@@ -141,3 +141,33 @@ async fn a_case_that_nobody_finishes_is_closed_after_its_lifetime() {
     assert_eq!(wallet.status(&site).await["state"], "rejected");
     assert_eq!(site.issuer.evidence.count().unwrap(), 0);
 }
+
+#[tokio::test]
+async fn events_that_wait_when_another_definition_is_activated_are_made_anew_by_it() {
+    let site = Site::new(&Registry::Silent);
+    let wallet = Wallet::apply(&site).await;
+    let mut definition = (*site.issuer.definition()).clone();
+    definition.version = 2;
+    for step in definition.steps.iter_mut().filter(|step| step.code != 1) {
+        step.code += 100;
+        step.after
+            .iter_mut()
+            .filter(|code| **code != 1)
+            .for_each(|code| *code += 100);
+    }
+    site.issuer.activate(definition);
+    case::renew(&site.issuer, wallet.case).unwrap();
+    let queued = first_of_each_lane(&site.issuer.vault, |_| false).unwrap();
+    let record = protocol::registry::record::UnverifiedRecord::decode(&queued[0].record).unwrap();
+    let record = record.verify(&site.issuer.author.network).unwrap();
+    let protocol::registry::record::Body::CaseEvent(event) = record.body() else {
+        panic!("not a case event");
+    };
+    assert_eq!((event.sequence, event.definition), (0, 2));
+    site.confirm_all();
+    let found = case::load(&site.issuer.vault, wallet.case)
+        .unwrap()
+        .unwrap()
+        .value;
+    assert!(found.is_recorded());
+}
