@@ -26,7 +26,10 @@ async fn an_accepted_issuance_closes_the_case_and_the_same_again_is_a_success() 
         assert_eq!(answer.status, StatusCode::NO_CONTENT);
         site.closed(wallet.case).await;
     }
-    assert_eq!(wallet.status(&site).await["state"], "closed");
+    let status = wallet.status(&site).await;
+    assert_eq!(status["state"], "closed");
+    let checks = status["checks"].as_array().unwrap();
+    assert!(checks.iter().all(|check| check["state"] == "completed"));
     let late = request_credentials(&site, &access, &keys(1)).await;
     assert_eq!(late.status, StatusCode::UNAUTHORIZED);
 }
