@@ -153,7 +153,8 @@ fn path_text(path: &std::path::Path) -> anyhow::Result<&str> {
         .with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
-/// Repeats an act until it is refused: a revocation reaches companies with the next status list, not at once.
+/// Repeats an act until the company refuses it: a revocation reaches companies with the next status list, not at once. Any
+/// other failure is not a refusal.
 pub async fn until_refused<F>(act: impl Fn() -> F) -> anyhow::Result<String>
 where
     F: Future<Output = anyhow::Result<Value>>,
@@ -161,7 +162,10 @@ where
     let deadline = Instant::now() + PATIENCE;
     loop {
         match act().await {
-            Err(error) => return Ok(format!("{error:#}").lines().collect::<Vec<_>>().join(" ")),
+            Err(error) if error.to_string().contains("refuses with status 4") => {
+                return Ok(format!("{error:#}"));
+            }
+            Err(error) => return Err(error.context("it failed instead of being refused")),
             Ok(_taken) if Instant::now() < deadline => sleep(POLL).await,
             Ok(taken) => bail!("it is still taken after {PATIENCE:?}: {taken}"),
         }

@@ -29,7 +29,7 @@ const POLL: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct LoadResult {
     /// Records that were acknowledged with a receipt.
-    pub acknowledged: usize,
+    pub acknowledged: Vec<Acknowledged>,
     /// Of these, after the node was killed.
     pub acknowledged_after_kill: usize,
     /// Records per second, over the whole.
@@ -96,12 +96,12 @@ pub async fn run(sandbox: &mut Sandbox, count: usize) -> anyhow::Result<LoadResu
     let caught_up_ms = u64::try_from(restarted.elapsed().as_millis())?;
     load.check_none_missing(&victim, &acknowledged).await?;
     Ok(LoadResult {
-        acknowledged: acknowledged.len(),
         acknowledged_after_kill: acknowledged.len() - before_kill,
         records_per_second: u64::try_from(
             acknowledged.len() as u128 * 1_000 / elapsed.as_millis().max(1),
         )?,
         caught_up_ms,
+        acknowledged,
     })
 }
 

@@ -9,15 +9,14 @@ use std::path::Path;
 
 use narrator::{Facts, Narrator, Voice, facts_of, spoken};
 use report::{Part, Report};
-use serde_json::Value;
 
 use crate::canary::Canaries;
 use crate::journey::{self, SPECIFIC_ACCOUNT};
 use crate::load;
 use crate::sandbox::staff::Staff;
-use crate::sandbox::{COMPANY_A, COMPANY_B, CONSORTIUM, Party, Programs, Sandbox, Wallet};
-use stage::Accounts;
+use crate::sandbox::{COMPANY_A, COMPANY_B, Party, Programs, Sandbox, Site, Wallet};
 pub use stage::Stage;
+use stage::{Accounts, Consortium, SecondAccount};
 
 /// The person of the demo.
 const PERSON_SEED: u64 = 3;
@@ -89,10 +88,8 @@ async fn raise_consortium(
             },
         )
         .await?;
-    let title = format!(
-        "issuer ({}), {}, {}",
-        CONSORTIUM.name, COMPANY_A.name, COMPANY_B.name
-    );
+    let (a, b) = (COMPANY_A.name, COMPANY_B.name);
+    let title = format!("the issuer, {a} (A) and {b} (B)");
     narrator
         .step(Part::Consortium, "roles", &title, async {
             sandbox.start_roles().await?;
@@ -123,7 +120,7 @@ async fn first_account(
         "一",
         &format!("First account: {person} at {}", COMPANY_A.name),
     );
-    let case = be_checked(narrator, stage).await?;
+    let (case, evidence_while_open) = be_checked(narrator, stage).await?;
     let company = stage.sandbox.site.company(COMPANY_A.short)?;
     let part = Part::FirstAccount;
     open_account(narrator, part, &stage.wallet, company, &stage.clerk_a).await?;
@@ -131,11 +128,14 @@ async fn first_account(
         "\n        First account open after {}.",
         spoken(narrator.part_ms(part))
     ));
-    Ok(stage::Account { case })
+    Ok(stage::Account {
+        case,
+        evidence_while_open,
+    })
 }
 
-/// Wallet, application, checks, letter, credentials. Gives the case.
-async fn be_checked(narrator: &mut Narrator, stage: &Stage) -> anyhow::Result<String> {
+/// Wallet, application, checks, letter, credentials. Gives the case, and how much evidence the issuer held of it.
+async fn be_checked(narrator: &mut Narrator, stage: &Stage) -> anyhow::Result<(String, usize)> {
     let part = Part::FirstAccount;
     let Stage {
         sandbox,
@@ -156,6 +156,7 @@ async fn be_checked(narrator: &mut Narrator, stage: &Stage) -> anyhow::Result<St
         Ok((case, facts))
     };
     let case = narrator.step(part, "apply", title, act).await?;
+    let evidence = evidence_files(&sandbox.site, &case)?;
     let title = "reviewers pass document, name and anti-social-forces checks";
     let act = async {
         journey::review(reviewer, &case).await?;
@@ -171,7 +172,24 @@ async fn be_checked(narrator: &mut Narrator, stage: &Stage) -> anyhow::Result<St
         Ok(((), facts_of(&received)))
     };
     narrator.step(part, "receive", title, act).await?;
-    Ok(case)
+    Ok((case, evidence))
+}
+
+/// How many files the issuer holds whose name begins with a case.
+fn evidence_files(site: &Site, case: &str) -> anyhow::Result<usize> {
+    let mut count = 0;
+    let mut folders = vec![site.issuer.folder.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else if entry.file_name().to_string_lossy().starts_with(case) {
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
 }
 
 /// One command of the wallet, one decision of the company, and the wallet sees it.
@@ -213,26 +231,24 @@ async fn second_account(
         &format!("Second account: the same papers at {}", COMPANY_B.name),
     );
     let part = Part::SecondAccount;
-    let cases_before = stage.reviewer.get("cases").await?;
-    let company = stage.sandbox.site.company(COMPANY_B.short)?;
-    open_account(narrator, part, &stage.wallet, company, &stage.clerk_b).await?;
-    let cases_after = stage.reviewer.get("cases").await?;
+    let site = &stage.sandbox.site;
+    let before = Consortium::look(stage).await?;
+    open_account(
+        narrator,
+        part,
+        &stage.wallet,
+        site.company(COMPANY_B.short)?,
+        &stage.clerk_b,
+    )
+    .await?;
+    let after = Consortium::look(stage).await?;
     let (first, second) = (narrator.part_ms(Part::FirstAccount), narrator.part_ms(part));
     narrator.say(&format!(
         "\n        Second account open after {}; the first took {}.",
         spoken(second),
         spoken(first)
     ));
-    Ok(SecondAccount {
-        cases_before,
-        cases_after,
-    })
-}
-
-/// What the consortium's staff saw while the second account was opened.
-pub struct SecondAccount {
-    cases_before: Value,
-    cases_after: Value,
+    Ok(SecondAccount { before, after })
 }
 
 async fn load_with_a_power_cut(
@@ -246,7 +262,7 @@ async fn load_with_a_power_cut(
         .step(Part::Load, "load", &title, async {
             let result = load::run(sandbox, LOAD_RECORDS).await?;
             let facts = Facts::none()
-                .and("acknowledged", result.acknowledged)
+                .and("acknowledged", result.acknowledged.len())
                 .and("acknowledged_after_kill", result.acknowledged_after_kill)
                 .and("records_per_second", result.records_per_second)
                 .and("caught_up_ms", result.caught_up_ms);
@@ -255,7 +271,7 @@ async fn load_with_a_power_cut(
         .await?;
     narrator.say(&format!(
         "\n        {} acknowledged, {} of them without C; {} records/s; C caught up {} after it came back.",
-        result.acknowledged,
+        result.acknowledged.len(),
         result.acknowledged_after_kill,
         result.records_per_second,
         spoken(result.caught_up_ms)

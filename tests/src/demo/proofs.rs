@@ -9,6 +9,7 @@ use crate::canary::{Canaries, Searched};
 use crate::holder::Holder;
 use crate::journey::{SPECIFIC_ACCOUNT, try_open_account};
 use crate::ledger;
+use crate::load;
 use crate::sandbox::{COMPANY_A, COMPANY_B, Person, Sandbox};
 
 /// The person whose presentations are replayed and altered.
@@ -58,7 +59,7 @@ async fn who_knows_the_person(narrator: &mut Narrator, stage: &Stage, accounts: 
             check,
         )
         .await;
-    let check = async { nothing_in(canaries, [sandbox.issuer.folder.clone()]) };
+    let check = async { issuer_has_forgotten(sandbox, accounts) };
     narrator
         .proof(
             "issuer_has_forgotten",
@@ -78,6 +79,7 @@ async fn who_knows_the_person(narrator: &mut Narrator, stage: &Stage, accounts: 
 
 /// Reading the log as an outsider.
 async fn what_the_ledger_says(narrator: &mut Narrator, stage: &Stage, accounts: &Accounts) {
+    let sandbox = &stage.sandbox;
     let check = case_is_closed(stage, &accounts.first.case);
     narrator
         .proof(
@@ -86,7 +88,7 @@ async fn what_the_ledger_says(narrator: &mut Narrator, stage: &Stage, accounts: 
             check,
         )
         .await;
-    let check = async { second_without_reviewer(accounts) };
+    let check = second_without_reviewer(stage, accounts);
     narrator
         .proof(
             "second_without_reviewer",
@@ -102,7 +104,7 @@ async fn what_the_ledger_says(narrator: &mut Narrator, stage: &Stage, accounts: 
             check,
         )
         .await;
-    let check = async { nothing_lost(accounts) };
+    let check = nothing_lost(sandbox, accounts);
     narrator
         .proof(
             "nothing_lost",
@@ -170,6 +172,20 @@ fn search_finds(sandbox: &Sandbox, canaries: &Canaries) -> anyhow::Result<String
     ))
 }
 
+fn issuer_has_forgotten(sandbox: &Sandbox, accounts: &Accounts) -> anyhow::Result<String> {
+    let held = accounts.first.evidence_while_open;
+    ensure!(
+        held > 0,
+        "the issuer held no evidence while the case was open either"
+    );
+    let left = super::evidence_files(&sandbox.site, &accounts.first.case)?;
+    ensure!(left == 0, "{left} files of evidence are left");
+    let searched = nothing_in(&accounts.canaries, [sandbox.issuer.folder.clone()])?;
+    Ok(format!(
+        "{held} files of evidence while the case was open, none now; {searched}"
+    ))
+}
+
 fn nothing_in(
     canaries: &Canaries,
     folders: impl IntoIterator<Item = std::path::PathBuf>,
@@ -196,7 +212,7 @@ fn describe(searched: &Searched) -> anyhow::Result<String> {
         );
     }
     Ok(format!(
-        "{} files, {} KiB searched in 9 spellings: nothing",
+        "{} files, {} KiB searched: nothing",
         searched.files,
         searched.bytes / 1_024
     ))
@@ -227,13 +243,38 @@ async fn case_is_closed(stage: &Stage, case: &str) -> anyhow::Result<String> {
     Ok(format!("events {codes:?}, then the erasure receipt"))
 }
 
-fn second_without_reviewer(accounts: &Accounts) -> anyhow::Result<String> {
-    let second = &accounts.second;
+/// Between the two looks: no case changed, no staff asked anything, and no case event was recorded.
+async fn second_without_reviewer(stage: &Stage, accounts: &Accounts) -> anyhow::Result<String> {
+    use protocol::registry::record::Body;
+    let (before, after) = (&accounts.second.before, &accounts.second.after);
     ensure!(
-        second.cases_before == second.cases_after,
+        before.cases == after.cases,
         "the consortium's cases changed"
     );
-    Ok("the consortium's cases are the same before and after; the wallet was given a URL and an account type".to_owned())
+    let requests = after.staff_requests - before.staff_requests;
+    ensure!(
+        before.staff_requests > 0,
+        "the log shows none of the reviewers' acts for the first account either"
+    );
+    ensure!(
+        requests == 0,
+        "the consortium's staff made {requests} requests"
+    );
+    let between = before.records..after.records;
+    ensure!(!between.is_empty(), "the second account left no record");
+    for entry in verified_log(&stage.sandbox)
+        .await?
+        .iter()
+        .filter(|entry| between.contains(&entry.index()))
+    {
+        let by_reviewer = matches!(entry.record().body(), Body::CaseEvent(_) | Body::Erasure(_));
+        ensure!(!by_reviewer, "record {} is a case event", entry.index());
+    }
+    Ok(format!(
+        "staff requests at the consortium: {} before, none since; no case event among {} new records",
+        before.staff_requests,
+        between.end - between.start
+    ))
 }
 
 /// Designations and outcomes are signed by one-time keys; no member's or company's key or name is in them.
@@ -273,15 +314,19 @@ async fn company_blind(stage: &Stage) -> anyhow::Result<String> {
     ))
 }
 
-fn nothing_lost(accounts: &Accounts) -> anyhow::Result<String> {
+/// Once more, at the end, on every node.
+async fn nothing_lost(sandbox: &Sandbox, accounts: &Accounts) -> anyhow::Result<String> {
     let load = &accounts.load;
     ensure!(
         load.acknowledged_after_kill > 0,
         "nothing was acknowledged after the node was killed"
     );
+    load::check_none_missing(sandbox, &load.acknowledged).await?;
     Ok(format!(
-        "{} acknowledged records found on a survivor and on the node that came back; {} were acknowledged without it",
-        load.acknowledged, load.acknowledged_after_kill
+        "{} records on each of {} nodes; {} were acknowledged while one was dead",
+        load.acknowledged.len(),
+        sandbox.nodes.len(),
+        load.acknowledged_after_kill
     ))
 }
 

@@ -21,7 +21,7 @@ pub struct Authority {
 
 /// A leaf certificate with its key, as PEM.
 pub struct Leaf {
-    /// The leaf first, the authority last.
+    /// The chain without its root: here, the leaf alone.
     pub chain: String,
     /// PKCS #8.
     pub key: String,
@@ -68,7 +68,7 @@ impl Authority {
             .signed_by(&key, &self.issuer)
             .context("making a certificate")?;
         Ok(Leaf {
-            chain: certificate.pem() + &self.pem(),
+            chain: certificate.pem(),
             key: key.serialize_pem(),
         })
     }

@@ -49,15 +49,14 @@ pub(super) async fn set_up(
         std::fs::create_dir_all(folder.join(name)).with_context(|| format!("making {name}"))?;
     }
     let nodes = site.set_up_nodes().await?;
-    let urls: Vec<Url> = nodes.iter().map(|node| node.url.clone()).collect();
     let issuers = Authority::new("Tegata sandbox: issuers", now)?;
     let verifiers = Authority::new("Tegata sandbox: verifiers", now)?;
     let authorities = folder.join("ca.pem");
     std::fs::write(&authorities, issuers.pem() + &verifiers.pem())?;
-    let issuer = site.set_up_issuer(&issuers, &urls).await?;
+    let issuer = site.set_up_issuer(&issuers).await?;
     let mut companies = Vec::new();
     for company in COMPANIES {
-        companies.push(site.set_up_company(company, &verifiers, &urls).await?);
+        companies.push(site.set_up_company(company, &verifiers).await?);
     }
     let genesis = site.write_genesis(&nodes, &issuer, &companies).await?;
     Ok(Plan {
@@ -91,11 +90,7 @@ impl Site<'_> {
         Ok(nodes)
     }
 
-    async fn set_up_issuer(
-        &mut self,
-        authority: &Authority,
-        nodes: &[Url],
-    ) -> anyhow::Result<Service> {
+    async fn set_up_issuer(&mut self, authority: &Authority) -> anyhow::Result<Service> {
         let folder = self.folder.join("issuer");
         let url = self.take_url()?;
         let id = url.as_str().trim_end_matches('/').to_owned();
@@ -121,7 +116,6 @@ impl Site<'_> {
         }
         arguments = self
             .with_staff(arguments, CONSORTIUM)?
-            .with_nodes(nodes, 0)
             .flag("--development-loopback-http");
         succeed(&self.programs.issuer(), arguments.0).await?;
         Ok(self.service(
@@ -137,7 +131,6 @@ impl Site<'_> {
         &mut self,
         company: Organisation,
         authority: &Authority,
-        nodes: &[Url],
     ) -> anyhow::Result<Service> {
         let folder = self.folder.join(format!("company-{}", company.short));
         let url = self.take_url()?;
@@ -151,10 +144,6 @@ impl Site<'_> {
             self.now,
         )?;
         let (chain, key) = self.write_leaf(&format!("company-{}", company.short), &leaf)?;
-        let own_node = MEMBERS
-            .iter()
-            .position(|member| *member == company)
-            .unwrap_or_default();
         let arguments = Arguments::new("setup")
             .with("--dir", &folder)
             .with("--id", &id)
@@ -166,7 +155,6 @@ impl Site<'_> {
             .with("--key", &key);
         let arguments = self
             .with_staff(arguments, company)?
-            .with_nodes(nodes, own_node)
             .flag("--development-loopback-http");
         succeed(&self.programs.verifier(), arguments.0).await?;
         Ok(self.service(
@@ -287,15 +275,6 @@ impl Arguments {
     fn with_all(mut self, name: &str, values: impl Iterator<Item = PathBuf>) -> Self {
         self.0.push(name.into());
         self.0.extend(values.map(PathBuf::into_os_string));
-        self
-    }
-
-    /// The member's own node first, then all others.
-    fn with_nodes(mut self, nodes: &[Url], own: usize) -> Self {
-        let (before, from_own) = nodes.split_at(own.min(nodes.len()));
-        for node in from_own.iter().chain(before) {
-            self = self.with("--registry-node", node.as_str().trim_end_matches('/'));
-        }
         self
     }
 }

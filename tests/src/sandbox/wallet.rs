@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 use super::command::{Said, run};
@@ -114,14 +114,24 @@ impl Wallet {
     }
 }
 
+/// What the wallet says of a failure names no personal data; what it shows a person on the way does, and is left out.
 fn said_yes(arguments: &[&str], said: &Said) -> anyhow::Result<Value> {
     let command = arguments.first().copied().unwrap_or_default();
-    ensure!(
-        said.code == Some(0),
-        "tegata {command} failed ({:?}):\n{}{}",
-        said.code,
-        said.stdout,
-        said.stderr
-    );
-    said.json().with_context(|| format!("tegata {command}"))
+    if said.code == Some(0) {
+        return said.json().with_context(|| format!("tegata {command}"));
+    }
+    match said
+        .json()
+        .ok()
+        .as_ref()
+        .and_then(|json| json.get("error")?.as_str())
+    {
+        Some(error) => bail!("tegata {command}: {error}"),
+        None => bail!(
+            "tegata {command} failed ({:?}):\n{}{}",
+            said.code,
+            said.stdout,
+            said.stderr
+        ),
+    }
 }
