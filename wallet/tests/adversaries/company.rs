@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
+use protocol::Timestamp;
 use protocol::application::{
     ApplicationAccess, ApplicationState, ApplicationStatus, ConsentExpectation, Country,
     CrsDeclaration, DesignationOffer, OutcomeOpening, ResponseAnswer, ResponseExtension,
@@ -26,13 +27,14 @@ use url::Url;
 
 use super::registry::Ledger;
 use super::server::{Call, Reply};
-use super::world::{COMPANY, Certificates, NOW, key, rng};
+use super::world::{COMPANY, Certificates, key, rng};
 
 /// How a request object is spoilt before it is signed.
 type Spoil = Box<dyn Fn(&mut Value) + Send + Sync>;
 
 pub struct Company {
     url: String,
+    now: Timestamp,
     certificates: Certificates,
     genesis: Genesis,
     ledger: Arc<Ledger>,
@@ -68,13 +70,14 @@ pub struct Received {
 
 impl Company {
     pub fn new(
-        url: &str,
+        (url, now): (&str, Timestamp),
         certificates: Certificates,
         genesis: Genesis,
         ledger: Arc<Ledger>,
     ) -> Self {
         Self {
             url: url.to_owned(),
+            now,
             certificates,
             genesis,
             ledger,
@@ -135,8 +138,8 @@ impl Company {
             transaction_data: declared.into_iter().collect(),
             verifier_info: vec![offer.to_verifier_info()],
             wallet_nonce: None,
-            issued_at: Some(NOW),
-            expires_at: Some(NOW.plus_seconds(300)),
+            issued_at: Some(self.now),
+            expires_at: Some(self.now.plus_seconds(300)),
         };
         requests.push(Asked {
             parameters,
@@ -278,7 +281,7 @@ impl Company {
             .verify(
                 &IssuerVerification::registered(issuer).unwrap(),
                 &binding,
-                NOW,
+                self.now,
             )
             .unwrap();
         let expected = ConsentExpectation {
@@ -294,7 +297,7 @@ impl Company {
                 .unwrap(),
             presented: &presented,
         };
-        let consent = extension.consent.verify(&expected, NOW).unwrap();
+        let consent = extension.consent.verify(&expected, self.now).unwrap();
         (presented, consent)
     }
 
@@ -310,7 +313,7 @@ impl Company {
     /// Says an outcome to the holder without recording it.
     pub fn say(&self, result: ApplicationResult) -> OutcomeOpening {
         let mut openings = self.openings.lock().unwrap();
-        let opening = OutcomeOpening::new(result, NOW, &mut rng(openings.len() as u64));
+        let opening = OutcomeOpening::new(result, self.now, &mut rng(openings.len() as u64));
         openings.push(opening.clone());
         opening
     }

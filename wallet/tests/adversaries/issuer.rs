@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use protocol::Timestamp;
 use protocol::credential::{CredentialTemplate, Decoys, VCT_KYC, disclosable_in_kyc, issue};
 use protocol::envelope::hpke::RecipientKey;
 use protocol::identity::jws::{self, HeaderExtras};
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::registry::Ledger;
 use super::server::{Call, Reply};
-use super::world::{NOW, key, rng};
+use super::world::{key, rng};
 
 pub const TX_CODE: &str = "493712";
 pub const CASE: CaseId = CaseId::from_bytes([0xca; 16]);
@@ -39,6 +40,7 @@ pub struct Issuer {
     url: String,
     network: NetworkId,
     ledger: Arc<Ledger>,
+    now: Timestamp,
     spoil: Mutex<Option<Spoil>>,
     /// Claims as plain as this, signed as they are.
     pub raw: Mutex<Option<fn(&mut Value)>>,
@@ -56,11 +58,12 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    pub fn new(url: &str, network: NetworkId, ledger: Arc<Ledger>) -> Self {
+    pub fn new(url: &str, network: NetworkId, ledger: Arc<Ledger>, now: Timestamp) -> Self {
         Self {
             url: url.to_owned(),
             network,
             ledger,
+            now,
             spoil: Mutex::default(),
             raw: Mutex::default(),
             same_salts: Mutex::default(),
@@ -161,7 +164,7 @@ impl Issuer {
                 };
                 let expected = KeyProofExpectation {
                     audience: &self.url,
-                    now: NOW,
+                    now: self.now,
                 };
                 let verified = proof.verify(&key, &expected).unwrap();
                 assert_eq!(verified.nonce(), "c-nonce");
@@ -191,8 +194,8 @@ impl Issuer {
         let mut template = CredentialTemplate {
             iss: self.url.clone(),
             vct: VCT_KYC.to_owned(),
-            issued_at: NOW,
-            expires: NOW.plus_seconds(300 * 86_400),
+            issued_at: self.now,
+            expires: self.now.plus_seconds(300 * 86_400),
             status: StatusReference::new(&format!("{}/status/1", self.url), *serial).unwrap(),
             disclosable: disclosable_in_kyc(&claims),
             claims: claims.as_object().unwrap().clone(),
@@ -208,7 +211,7 @@ impl Issuer {
         let thumbprint = holder.thumbprint();
         if let Some(change) = *self.raw.lock().unwrap() {
             let mut payload = json!({
-                "iss": template.iss, "vct": template.vct, "iat": NOW.start_of_day(), "nbf": NOW.start_of_day(),
+                "iss": template.iss, "vct": template.vct, "iat": self.now.start_of_day(), "nbf": self.now.start_of_day(),
                 "exp": template.expires.start_of_day(), "cnf": {"jwk": holder.to_jwk()}, "status": template.status.to_claim(),
                 "verified_claims": template.claims["verified_claims"],
             });

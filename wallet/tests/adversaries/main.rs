@@ -14,6 +14,7 @@ mod company;
 mod disclosing;
 mod issuer;
 mod journey;
+mod killing;
 mod presenting;
 mod receiving;
 mod registry;

@@ -47,6 +47,7 @@ pub struct World {
     pub wire: Arc<Wire>,
     pub issuer: Arc<Issuer>,
     pub company: Arc<Company>,
+    pub now: Timestamp,
     genesis: String,
     home: tempfile::TempDir,
 }
@@ -94,6 +95,11 @@ impl Certificates {
 
 impl World {
     pub async fn new() -> Self {
+        Self::at(NOW).await
+    }
+
+    /// A world at another time: the real program reads the machine's clock.
+    pub async fn at(now: Timestamp) -> Self {
         let listeners = [
             listen().await,
             listen().await,
@@ -106,10 +112,15 @@ impl World {
         let parsed = Genesis::parse(genesis.as_bytes()).unwrap();
         let wire = Arc::new(Wire::default());
         let members = vec![key(1), key(2)];
-        let ledger = Arc::new(Ledger::new(parsed.clone(), members, NOW));
-        let issuer = Arc::new(Issuer::new(&urls[2], parsed.network(), Arc::clone(&ledger)));
+        let ledger = Arc::new(Ledger::new(parsed.clone(), members, now));
+        let issuer = Arc::new(Issuer::new(
+            &urls[2],
+            parsed.network(),
+            Arc::clone(&ledger),
+            now,
+        ));
         let company = Arc::new(Company::new(
-            &urls[3],
+            (&urls[3], now),
             certificates,
             parsed,
             Arc::clone(&ledger),
@@ -139,6 +150,7 @@ impl World {
             wire,
             issuer,
             company,
+            now,
             genesis,
             home: tempfile::tempdir().unwrap(),
         }
@@ -167,7 +179,7 @@ impl World {
     /// The same wallet in another process.
     pub fn open(&self) -> Session {
         let terminal = Terminal::scripted(&[PASSPHRASE]);
-        Session::open(&self.directory(), terminal, Clock::Fixed(NOW)).unwrap()
+        Session::open(&self.directory(), terminal, Clock::Fixed(self.now)).unwrap()
     }
 
     /// A wallet with received and anchored instances.
