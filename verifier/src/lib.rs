@@ -19,6 +19,8 @@ mod staff;
 mod status;
 mod store;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod verifier;
 
 use std::path::Path;
