@@ -48,6 +48,15 @@ struct Node {
 impl Cluster {
     /// Sets up and starts `validators` voting nodes and `observers` others.
     pub(crate) async fn start(validators: usize, observers: usize) -> Self {
+        Self::start_with(validators, observers, &[]).await
+    }
+
+    /// As [`Cluster::start`], with further process definitions.
+    pub(crate) async fn start_with(
+        validators: usize,
+        observers: usize,
+        definitions: &[Value],
+    ) -> Self {
         let turn = TURN.lock().await;
         let directory = tempfile::tempdir().unwrap();
         let mut rng = ChaCha20Rng::from_seed([7; 32]);
@@ -77,7 +86,7 @@ impl Cluster {
                 process: None,
             });
         }
-        let genesis = genesis_of(directory.path(), &nodes, &issuer);
+        let genesis = genesis_of(directory.path(), &nodes, &issuer, definitions);
         let client = reqwest::Client::builder()
             .timeout(DEADLINE)
             .no_proxy()
@@ -208,6 +217,10 @@ impl Cluster {
         Record::sign(self.genesis.network(), body, &self.issuer)
     }
 
+    pub(crate) fn copy_of_issuer_key(&self) -> SigningKey {
+        SigningKey::from_secret(Algorithm::EdDsa, &self.issuer.secret()).unwrap()
+    }
+
     pub(crate) async fn submit(&self, number: usize, record: &[u8]) -> Response {
         let request = self.client.post(self.url(number, "/records"));
         let request = request.header("content-type", "application/cbor");
@@ -278,7 +291,12 @@ impl Drop for Cluster {
     }
 }
 
-fn genesis_of(directory: &Path, nodes: &[Node], issuer: &SigningKey) -> Genesis {
+fn genesis_of(
+    directory: &Path,
+    nodes: &[Node],
+    issuer: &SigningKey,
+    definitions: &[Value],
+) -> Genesis {
     let write = |name: &str, value: Value| {
         let path = directory.join(name);
         std::fs::write(&path, value.to_string()).unwrap();
@@ -301,7 +319,14 @@ fn genesis_of(directory: &Path, nodes: &[Node], issuer: &SigningKey) -> Genesis 
             .collect(),
         issuers: vec![write("issuer.json", issuer)],
         verifiers: Vec::new(),
-        definitions: vec![write("definitions.json", definition)],
+        definitions: [definition]
+            .iter()
+            .chain(definitions)
+            .enumerate()
+            .map(|(number, definition)| {
+                write(&format!("definition{number}.json"), definition.clone())
+            })
+            .collect(),
     };
     let path = directory.join("genesis.json");
     write_genesis("Test", &entries, &path).unwrap();

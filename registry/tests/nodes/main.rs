@@ -6,6 +6,7 @@
 )]
 
 mod cluster;
+mod definitions;
 mod faults;
 mod history;
 mod interface;
