@@ -87,6 +87,18 @@ pub enum HttpError {
 }
 
 impl HttpError {
+    /// Whether the service has understood and will say the same again.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                status: 400..=499,
+                ..
+            }
+        )
+    }
+
     /// The error code that the service gave, if it refused with one.
     #[must_use]
     pub fn code(&self) -> Option<&str> {

@@ -46,7 +46,8 @@ pub(super) enum Stage {
     /// There is an access token.
     Authorised {
         access_token: String,
-        expires: Timestamp,
+        /// The credentials may have been issued, and the answer lost.
+        requested: bool,
     },
     /// The instances are stored.
     Stored {

@@ -196,7 +196,7 @@ async fn redeem(
     let token = TokenResponse::parse(&answer.of_type(JSON, &service.token_endpoint)?)?;
     issuance.stage = Stage::Authorised {
         access_token: token.access_token.reveal().to_owned(),
-        expires: session.clock.now().plus_seconds(token.expires_in),
+        requested: false,
     };
     let changes = issuance.put(Changes::new())?;
     commit(session, &changes)
@@ -227,12 +227,12 @@ async fn collect(
 ) -> Result<usize, ReceiveError> {
     let Stage::Authorised {
         access_token,
-        expires,
-    } = &issuance.stage
+        requested,
+    } = &mut issuance.stage
     else {
         return Ok(0);
     };
-    let interrupted = session.clock.now() > *expires;
+    let lost = std::mem::replace(requested, true);
     let access_token = AccessToken::new(access_token.as_str()).map_err(|_| ReceiveError::Grant)?;
     let keys = issuance.keys()?;
     let nonce = service.nonce(http).await?;
@@ -245,6 +245,8 @@ async fn collect(
         credential_configuration_id: issuance.configuration.clone(),
         proofs: keys.iter().map(|key| proof.sign_with_jwk(key)).collect(),
     };
+    let changes = issuance.put(Changes::new())?;
+    commit(session, &changes)?;
     let answer = http
         .post(Post {
             url: &service.credential_endpoint,
@@ -256,8 +258,7 @@ async fn collect(
         })
         .await;
     let answer = match answer {
-        Ok(answer) => answer,
-        Err(error) if interrupted => {
+        Err(error) if lost && error.is_refusal() => {
             issuance.stage = Stage::Failed {
                 reason: "interrupted".to_owned(),
             };
@@ -265,7 +266,7 @@ async fn collect(
             commit(session, &changes)?;
             return Err(ReceiveError::Interrupted(error));
         }
-        Err(error) => return Err(error.into()),
+        other => other?,
     };
     let body = answer.of_type(JSON, &service.credential_endpoint)?;
     let response = CredentialResponse::parse(&body)?;
@@ -357,7 +358,12 @@ async fn notify(
         &service.notification_endpoint,
         NotificationId::new(id.as_str()),
     ) {
-        send_notification(http, url, access_token, &id, NotificationEvent::Accepted).await?;
+        let event = NotificationEvent::Accepted;
+        match send_notification(http, url, access_token, &id, event).await {
+            // The token has expired meanwhile; telling again would not help.
+            Err(ReceiveError::Http(error)) if error.is_refusal() => {}
+            other => other?,
+        }
     }
     if let Stage::Stored { access_token, .. } = &mut issuance.stage {
         *access_token = None;

@@ -50,6 +50,23 @@ async fn neg_h11_nobody_is_told_anything_without_the_user() {
 }
 
 #[tokio::test]
+async fn neg_h12_a_guessed_value_is_not_confirmed_or_denied_without_the_user() {
+    let mut told = Vec::new();
+    for (guess, reply) in [("1990-04-01", "n"), ("1990-04-02", "y")] {
+        let world = World::new().await;
+        let mut session = world.wallet_with_credential().await;
+        let mut guessing = query(&[json!(["verified_claims", "claims", "birthdate"])]);
+        guessing["credentials"][0]["claims"][0]["values"] = json!([guess]);
+        *world.company.query.lock().unwrap() = guessing;
+        answer(&mut session, &world.company.request(None), &[reply])
+            .await
+            .unwrap_err();
+        told.push(world.company.errors.lock().unwrap().clone());
+    }
+    assert_eq!(told[0], told[1]);
+}
+
+#[tokio::test]
 async fn neg_h13_unknown_transaction_data_is_refused() {
     let data =
         protocol::base64url::encode(br#"{"type":"payment","credential_ids":["kyc"],"amount":"1"}"#);

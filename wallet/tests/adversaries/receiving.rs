@@ -420,6 +420,37 @@ async fn a_command_that_was_killed_after_the_code_was_redeemed_goes_on() {
 }
 
 #[tokio::test]
+async fn an_issuance_that_the_issuer_does_not_repeat_is_given_up() {
+    let world = World::new().await;
+    let mut session = world.wallet();
+    let offer = world.issuer.offer();
+    world
+        .wire
+        .corrupt("POST /credential", |_| Reply::status(503));
+    receive(&mut session, Some(&offer), &[TX_CODE])
+        .await
+        .unwrap_err();
+    world
+        .wire
+        .corrupt("POST /credential", |_| Reply::status(400));
+    let failure = receive(&mut session, None, &[]).await.unwrap_err();
+    assert!(failure.what().contains("interrupted"));
+    assert!(failure.advice().contains("new offer"));
+    world.wire.repent();
+    assert!(world.receive(&mut session).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_issuer_that_does_not_want_to_be_told_is_not_told_for_ever() {
+    let world = World::new().await;
+    let mut session = world.wallet();
+    world
+        .wire
+        .corrupt("POST /notification", |_| Reply::status(401));
+    assert_eq!(world.receive(&mut session).await.unwrap()["anchored"], 4);
+}
+
+#[tokio::test]
 async fn a_command_that_was_killed_before_the_notification_goes_on() {
     let world = World::new().await;
     let mut session = world.wallet();
