@@ -4,7 +4,9 @@ use protocol::{
     identity::{Algorithm, KeyError, SigningKey},
     registry::{Genesis, GenesisError, Member},
 };
-use registry_consensus::{Config as ConsensusConfig, ConsensusKey, Peer, PeerKey, Timing, Vote};
+use registry_consensus::{
+    Config as ConsensusConfig, ConsensusKey, Memory, Peer, PeerKey, Timing, Vote,
+};
 use serde::{Deserialize, Serialize};
 use service::config::{SecretPath, ServiceConfig};
 use std::{
@@ -167,7 +169,11 @@ impl NodeConfig {
     /// # Errors
     ///
     /// Fails if the key is not the member's or an address cannot be resolved.
-    pub fn consensus(&self, genesis: &Genesis) -> Result<ConsensusConfig, NodeConfigError> {
+    pub fn consensus(
+        &self,
+        genesis: &Genesis,
+        memory: Memory,
+    ) -> Result<ConsensusConfig, NodeConfigError> {
         let key = read_key(&self.consensus_key)?;
         let key = ConsensusKey::from_secret(&key.secret())?;
         let member = self.member_of(genesis, "consensus")?;
@@ -180,12 +186,13 @@ impl NodeConfig {
             peers: peers.collect::<Result<_, _>>()?,
             network: *genesis.network().as_bytes(),
             listen: self.peer_listen,
-            directory: self.data.join("consensus"),
+            directory: self.consensus_directory(),
             timing: Timing {
                 idle_ms: self.timing.idle_ms,
                 leader_timeout_ms: self.timing.leader_timeout_ms,
                 skew_ms_max: self.timing.skew_ms_max,
             },
+            memory,
         })
     }
 
@@ -193,6 +200,12 @@ impl NodeConfig {
     #[must_use]
     pub fn ledger_directory(&self) -> PathBuf {
         self.data.join("ledger")
+    }
+
+    /// Where the consensus engine keeps blocks and votes.
+    #[must_use]
+    pub fn consensus_directory(&self) -> PathBuf {
+        self.data.join("consensus")
     }
 
     fn member_of<'g>(

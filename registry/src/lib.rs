@@ -26,3 +26,4 @@ pub mod run;
 pub mod setup;
 pub mod state;
 pub mod store;
+pub mod votes;

@@ -1,8 +1,8 @@
 //! `tegata-registry run`: the ledger, consensus and HTTP of one node, until a signal or a failure ends them.
 
-use crate::{api, config::NodeConfig, replica::Replica, store::Store};
+use crate::{api, config::NodeConfig, replica::Replica, store::Store, votes::Votes};
 use anyhow::Context as _;
-use registry_consensus::Node;
+use registry_consensus::{Memory, Node};
 use service::serve::{Server, stop_signal};
 use std::{
     path::Path,
@@ -36,7 +36,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     });
     let mut node = node.context("starting consensus")?;
 
-    let ticking = tokio::spawn(tick(replica.clone()));
+    let ticking = tokio::spawn(tick(replica.clone(), Votes::of(&config)));
     let (end, ended) = oneshot::channel::<()>();
     let router = api::router(replica.clone());
     let serving = server.run(router, async {
@@ -72,8 +72,16 @@ fn open(config: &NodeConfig) -> anyhow::Result<(Arc<Replica>, registry_consensus
     let cosigning_key = config
         .read_cosigning_key(&genesis)
         .context("reading the cosigning key")?;
+    let memory = Votes::of(config)
+        .recall()
+        .context("reading the notes on this node's votes")?;
+    if memory == Memory::Lost {
+        tracing::error!(
+            "votes may be lost: this node follows and cosigns, and does not vote with this key again"
+        );
+    }
     let consensus = config
-        .consensus(&genesis)
+        .consensus(&genesis, memory)
         .context("reading the consensus key")?;
     let store =
         Store::open(&config.ledger_directory(), genesis.network()).context("opening the ledger")?;
@@ -81,11 +89,22 @@ fn open(config: &NodeConfig) -> anyhow::Result<(Arc<Replica>, registry_consensus
     Ok((Arc::new(replica.context("opening the ledger")?), consensus))
 }
 
-async fn tick(replica: Arc<Replica>) {
+async fn tick(replica: Arc<Replica>, votes: Votes) {
+    let mut noted = false;
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         replica.tick(service::clock::now(), Instant::now());
+        let (height, _) = replica.progress();
+        if !noted && height > 0 {
+            let votes = votes.clone();
+            noted = match tokio::task::spawn_blocking(move || votes.cast()).await {
+                Ok(cast) => cast
+                    .inspect_err(|error| tracing::error!(%error, "a note on votes"))
+                    .is_ok(),
+                Err(_cancelled) => false,
+            };
+        }
     }
 }

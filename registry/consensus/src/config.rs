@@ -109,7 +109,7 @@ impl Timing {
     /// For machines that are a few milliseconds to a few hundred apart.
     pub const DEFAULT: Self = Self {
         idle_ms: 1_000,
-        leader_timeout_ms: 2_500,
+        leader_timeout_ms: 2_000,
         skew_ms_max: 5_000,
     };
 
@@ -137,6 +137,17 @@ pub struct Config {
     pub directory: PathBuf,
     /// How patient the engine is.
     pub timing: Timing,
+    /// Whether a validator still has all votes that it may have cast.
+    pub memory: Memory,
+}
+
+/// What a validator remembers of its own votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// Its directory is the one in which it voted last, or it never voted.
+    Whole,
+    /// Votes may be missing, and a new one could contradict them: the node follows and does not vote.
+    Lost,
 }
 
 /// The configuration cannot work.
@@ -212,6 +223,7 @@ mod tests {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             directory: PathBuf::new(),
             timing: Timing::DEFAULT,
+            memory: Memory::Whole,
         }
     }
 

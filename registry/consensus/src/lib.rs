@@ -35,6 +35,6 @@ mod tests;
 
 pub use application::{Application, CommitError, OrderedBlock, Verdict};
 pub use block::{BLOCK_RECORDS_BYTES_MAX, BLOCK_RECORDS_MAX, RECORD_BYTES_MAX};
-pub use config::{Config, ConfigError, ConsensusKey, Peer, PeerKey, Timing, Vote};
+pub use config::{Config, ConfigError, ConsensusKey, Memory, Peer, PeerKey, Timing, Vote};
 pub use gossip::{GOSSIP_BYTES_MAX, GossipError, Recipients};
 pub use node::{Handle, Node, NodeError};

@@ -220,6 +220,7 @@ async fn start(
         key: config.key.0,
         validators,
         network: config.network,
+        memory: config.memory,
         partition: String::new(),
     };
     let members = (oracle.clone(), oracle);

@@ -151,11 +151,7 @@ impl Cluster {
     /// SIGTERM, and how the process ended.
     pub(crate) async fn terminate(&mut self, number: usize) -> ExitStatus {
         let mut process = self.nodes[number].process.take().unwrap();
-        let told = Command::new("kill")
-            .arg(process.id().to_string())
-            .status()
-            .unwrap();
-        assert!(told.success());
+        signal(&process, "TERM");
         let begun = Instant::now();
         loop {
             if let Some(status) = process.try_wait().unwrap() {
@@ -164,6 +160,21 @@ impl Cluster {
             assert!(begun.elapsed() < DEADLINE, "the node does not end");
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    pub(crate) fn signal(&self, number: usize, name: &str) {
+        signal(self.nodes[number].process.as_ref().unwrap(), name);
+    }
+
+    /// The resident memory of a node.
+    pub(crate) fn resident_mib(&self, number: usize) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid(number))).unwrap();
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
+        let kib: u64 = resident.split_whitespace().next().unwrap().parse().unwrap();
+        kib / 1024
     }
 
     pub(crate) fn directory(&self, number: usize) -> &Path {
@@ -289,6 +300,15 @@ impl Drop for Cluster {
             }
         }
     }
+}
+
+fn signal(process: &Child, name: &str) {
+    let told = Command::new("kill")
+        .arg(format!("-{name}"))
+        .arg(process.id().to_string())
+        .status()
+        .unwrap();
+    assert!(told.success());
 }
 
 fn genesis_of(

@@ -74,6 +74,73 @@ async fn a_node_whose_ledger_directory_is_lost_gets_it_back_from_its_engine() {
 }
 
 #[tokio::test]
+async fn a_validator_whose_disk_is_lost_follows_without_a_vote() {
+    let mut cluster = Cluster::start(4, 0).await;
+    let records: Vec<Record> = (0..5).map(|_| cluster.opened_case()).collect();
+    submit_all(&cluster, &[0, 1, 2, 3], &records).await;
+    cluster
+        .until("its first tick is over", async || {
+            std::fs::read_to_string(cluster.directory(3).join("data/votes")).unwrap() == "used\n"
+        })
+        .await;
+    cluster.kill(3);
+    std::fs::remove_dir_all(cluster.directory(3).join("data")).unwrap();
+    cluster.spawn(3);
+    cluster
+        .until("it has fetched everything", async || {
+            cluster.size(3).await == Some(5)
+        })
+        .await;
+    assert!(cluster.log(3).contains("does not vote with this key again"));
+    let another = cluster.opened_case();
+    assert_eq!(cluster.record(3, &another).await.index(), 5);
+    assert_same_ledger(&cluster, &records).await;
+}
+
+#[tokio::test]
+async fn a_node_that_stood_still_catches_up() {
+    let mut cluster = Cluster::start(4, 0).await;
+    cluster.signal(2, "STOP");
+    let records: Vec<Record> = (0..10).map(|_| cluster.opened_case()).collect();
+    submit_all(&cluster, &[0, 1, 3], &records).await;
+    cluster.signal(2, "CONT");
+    cluster
+        .until("it has caught up", async || {
+            cluster.size(2).await == Some(10)
+        })
+        .await;
+    assert_same_ledger(&cluster, &records).await;
+}
+
+#[tokio::test]
+async fn neg_l09_garbage_at_the_peer_port_does_not_disturb_a_node() {
+    use tokio::io::AsyncWriteExt as _;
+    let mut cluster = Cluster::start(4, 0).await;
+    let address = cluster.genesis.parties().members()[0].peer_address.clone();
+    let flood = async |first: [u8; 8]| {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let chunk = first.repeat(8 * 1024);
+        // The node hangs up as soon as it has seen enough.
+        for _ in 0..64 {
+            if stream.write_all(&chunk).await.is_err() {
+                break;
+            }
+        }
+    };
+    for first in [
+        [0xff; 8],
+        [0; 8],
+        [0x80, 0x80, 0x80, 0x80, 4, 0, 0, 0],
+        *b"GET / HT",
+    ] {
+        flood(first).await;
+    }
+    let record = cluster.opened_case();
+    cluster.record(0, &record).await;
+    assert!(cluster.resident_mib(0) < 256);
+}
+
+#[tokio::test]
 async fn a_node_that_is_told_to_end_ends_well() {
     let mut cluster = Cluster::start(4, 0).await;
     let record = cluster.opened_case();

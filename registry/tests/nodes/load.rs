@@ -87,13 +87,7 @@ fn usage(cluster: &Cluster) -> Usage {
             .map(|field| field.parse::<u64>().unwrap())
             .sum();
         usage.cpu_ms += ticks * 10;
-        let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
-        let resident = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .unwrap();
-        let kib: u64 = resident.split_whitespace().next().unwrap().parse().unwrap();
-        usage.resident_mib += kib / 1024;
+        usage.resident_mib += cluster.resident_mib(node);
     }
     usage
 }

@@ -6,7 +6,7 @@ use crate::{
     application::Application,
     automaton::Automaton,
     block::{Block, BlockDigest, RoundContext},
-    config::Timing,
+    config::{Memory, Timing},
     delivery::{self, DeliveryError},
     gossip,
 };
@@ -80,6 +80,7 @@ pub(crate) struct Identity {
     pub(crate) key: ed25519::PrivateKey,
     pub(crate) validators: Set<ed25519::PublicKey>,
     pub(crate) network: [u8; 32],
+    pub(crate) memory: Memory,
     /// Prefix of everything stored, so that several members can share one simulated disk.
     pub(crate) partition: String,
 }
@@ -134,9 +135,12 @@ where
 {
     let me = identity.key.public_key();
     let domain = namespace(&identity.network);
-    // A member that is no validator checks certificates and never signs.
-    let scheme = Scheme::signer(&domain, identity.validators.clone(), identity.key)
-        .unwrap_or_else(|| Scheme::verifier(&domain, identity.validators.clone()));
+    // A member that is no validator, or must not vote any more, checks certificates and never signs.
+    let signer = match identity.memory {
+        Memory::Whole => Scheme::signer(&domain, identity.validators.clone(), identity.key),
+        Memory::Lost => None,
+    };
+    let scheme = signer.unwrap_or_else(|| Scheme::verifier(&domain, identity.validators.clone()));
 
     let buffer = broadcast(&runtime, &me, peers.clone(), channels.broadcast);
     let resolver = backfill::init(

@@ -4,7 +4,7 @@ mod ledger;
 mod network;
 
 use ledger::Behaviour;
-use network::{Simulation, simulate};
+use network::{Links, Simulation, simulate};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -202,6 +202,100 @@ fn a_commit_that_fails_ends_the_node_and_the_others_go_on() {
         assert!(network.delivery_ended(2).await);
         assert!(network.ledgers()[2].records().is_empty());
     });
+}
+
+#[test]
+fn two_halves_make_no_progress_until_they_meet_again() {
+    simulate(11, 4, async |mut network: Simulation| {
+        network.start_all(Behaviour::Honest).await;
+        network.run(5 * SECOND).await;
+        network.partition(&[0, 1], Links::Cut).await;
+        network.run(SECOND).await;
+        let heights = network.heights();
+        network.submit(0, b"on one side");
+        network.submit(2, b"on the other");
+        network.run(30 * SECOND).await;
+        assert_eq!(network.heights(), heights);
+        network.partition(&[0, 1], Links::Healed).await;
+        network
+            .until("both records are final everywhere", |ledgers| {
+                ledgers.iter().all(|ledger| ledger.records().len() == 2)
+            })
+            .await;
+        network.assert_agreement();
+    });
+}
+
+#[test]
+fn a_validator_that_lost_its_votes_follows_and_does_not_vote_again() {
+    simulate(12, 4, async |mut network: Simulation| {
+        network.start_all(Behaviour::Honest).await;
+        network.submit(0, b"before");
+        network
+            .until("all have it", |ledgers| {
+                ledgers.iter().all(|ledger| ledger.records().len() == 1)
+            })
+            .await;
+        network.crash(3).await;
+        network.restart_without_disk(3).await;
+        network
+            .until("it has fetched everything", |ledgers| {
+                ledgers[3].records().len() == 1
+            })
+            .await;
+        network.submit(3, b"through it");
+        network
+            .until("the others vote", |ledgers| ledgers[3].records().len() == 2)
+            .await;
+        network.crash(0).await;
+        network.run(SECOND).await;
+        let height = network.heights()[3];
+        network.run(30 * SECOND).await;
+        assert_eq!(
+            network.heights()[3],
+            height,
+            "two votes of four are no quorum"
+        );
+        network.assert_agreement();
+    });
+}
+
+/// Crashes and partitions in an order that the seed chooses; every one of them must keep one ledger and go on afterwards.
+#[test]
+fn no_order_of_crashes_and_partitions_forks_or_stops_the_ledger() {
+    for seed in 100..106_u64 {
+        simulate(seed, 4, async |mut network: Simulation| {
+            network.start_all(Behaviour::Honest).await;
+            let mut submitted = 0;
+            for step in 0..6_u64 {
+                let victim = usize::try_from((seed / (step + 1) + step) % 4).unwrap();
+                let writer = (victim + 1) % 4;
+                match (seed + step) % 3 {
+                    0 => network.crash(victim).await,
+                    1 => network.partition(&[victim], Links::Cut).await,
+                    _ => {}
+                }
+                for number in 0..3_u64 {
+                    network.submit(writer, &[seed, step, number].map(u64::to_be_bytes).concat());
+                    submitted += 1;
+                }
+                network.run(3 * SECOND).await;
+                match (seed + step) % 3 {
+                    0 => network.restart(victim, Behaviour::Honest).await,
+                    1 => network.partition(&[victim], Links::Healed).await,
+                    _ => {}
+                }
+            }
+            network
+                .until("all records are final everywhere", |ledgers| {
+                    ledgers
+                        .iter()
+                        .all(|ledger| ledger.records().len() == submitted)
+                })
+                .await;
+            network.assert_agreement();
+        });
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::ledger::{Behaviour, Ledger, Member};
 use crate::{
     application::Application,
-    config::Timing,
+    config::{Memory, Timing},
     delivery::DeliveryError,
     engine::{self, BLOCK_QUOTA, Channels, Identity, QUOTA},
     node,
@@ -23,6 +23,22 @@ use tokio::sync::oneshot;
 
 type Context = deterministic::Context;
 
+/// What happens to links at the edge of a partition.
+#[derive(Clone, Copy)]
+pub(super) enum Links {
+    Cut,
+    Healed,
+}
+
+/// A link that loses one message in fifty.
+fn link() -> Link {
+    Link {
+        latency: Duration::from_millis(10),
+        jitter: Duration::from_millis(5),
+        success_rate: probability!(0.98),
+    }
+}
+
 pub(super) struct Simulation {
     context: Context,
     oracle: Oracle<ed25519::PublicKey, Context>,
@@ -31,6 +47,9 @@ pub(super) struct Simulation {
     ledgers: Vec<Ledger>,
     running: Vec<Option<Running>>,
     starts: u64,
+    memory: Memory,
+    /// How many disks each member has had.
+    disks: Vec<u64>,
 }
 
 struct Running {
@@ -60,18 +79,13 @@ pub(super) fn simulate(seed: u64, members: usize, story: impl AsyncFnOnce(Simula
         )
         .await;
         network.start();
-        let link = Link {
-            latency: Duration::from_millis(10),
-            jitter: Duration::from_millis(5),
-            success_rate: probability!(0.98),
-        };
         for from in &keys {
             for to in keys
                 .iter()
                 .filter(|to| to.public_key() != from.public_key())
             {
                 let (from, to) = (from.public_key(), to.public_key());
-                oracle.add_link(from, to, link.clone()).await.unwrap();
+                oracle.add_link(from, to, link()).await.unwrap();
             }
         }
         let auditor = context.child("audit");
@@ -83,6 +97,8 @@ pub(super) fn simulate(seed: u64, members: usize, story: impl AsyncFnOnce(Simula
             running: (0..members).map(|_| None).collect(),
             keys,
             starts: 0,
+            memory: Memory::Whole,
+            disks: vec![0; members],
         };
         story(simulation).await;
         auditor.auditor().state()
@@ -111,8 +127,9 @@ impl Simulation {
                 .map(|index| self.keys[index].public_key())
                 .try_collect()
                 .unwrap(),
-            partition: format!("node{node}-"),
+            partition: format!("node{node}-{}-", self.disks[node]),
             network: [7; 32],
+            memory: self.memory,
             key: key.clone(),
         };
         let control = self.oracle.control(key.public_key());
@@ -160,6 +177,31 @@ impl Simulation {
         let _aborted = running.task.await;
     }
 
+    /// Starts a member whose disk was lost; its engine's store begins anew.
+    pub(super) async fn restart_without_disk(&mut self, node: usize) {
+        self.ledgers[node].forget();
+        self.disks[node] += 1;
+        self.memory = Memory::Lost;
+        self.start(node, Behaviour::Honest).await;
+        self.memory = Memory::Whole;
+    }
+
+    /// Cuts or heals the links between the members of `part` and all others.
+    pub(super) async fn partition(&mut self, part: &[usize], links: Links) {
+        for from in 0..self.keys.len() {
+            for to in 0..self.keys.len() {
+                if from == to || part.contains(&from) == part.contains(&to) {
+                    continue;
+                }
+                let (from, to) = (self.keys[from].public_key(), self.keys[to].public_key());
+                match links {
+                    Links::Cut => self.oracle.remove_link(from, to).await.unwrap(),
+                    Links::Healed => self.oracle.add_link(from, to, link()).await.unwrap(),
+                }
+            }
+        }
+    }
+
     pub(super) async fn restart(&mut self, node: usize, behaviour: Behaviour) {
         assert!(self.running[node].is_none());
         self.start(node, behaviour).await;
@@ -182,6 +224,10 @@ impl Simulation {
 
     pub(super) fn ledgers(&self) -> &[Ledger] {
         &self.ledgers
+    }
+
+    pub(super) fn heights(&self) -> Vec<u64> {
+        self.ledgers.iter().map(Ledger::height).collect()
     }
 
     pub(super) fn now(&self) -> Duration {
