@@ -93,24 +93,34 @@ pub async fn open_account(
     Ok(text(&said, "application")?.to_owned())
 }
 
-/// As [`open_account`], with everything the wallet said.
+/// As [`open_account`], with everything the wallet said. A credential that was received a moment ago may have to wait for
+/// the issuer's next batch on the registry; the wallet says so, and is asked again.
 pub async fn try_open_account(
     wallet: &Wallet,
     company: &Party,
     terms: Terms,
 ) -> anyhow::Result<Value> {
     let url = company.url.as_str().trim_end_matches('/');
-    wallet
-        .run(&[
-            "open",
-            url,
-            "--account",
-            terms.account,
-            "--tax-residence",
-            terms.tax_residence,
-            "--yes",
-        ])
-        .await
+    let arguments = [
+        "open",
+        url,
+        "--account",
+        terms.account,
+        "--tax-residence",
+        terms.tax_residence,
+        "--yes",
+    ];
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match wallet.run(&arguments).await {
+            Err(error)
+                if error.to_string().contains("not anchored") && Instant::now() < deadline =>
+            {
+                sleep(POLL).await
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// The company's staff read the application and open the account.

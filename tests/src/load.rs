@@ -105,9 +105,15 @@ pub async fn run(sandbox: &mut Sandbox, count: usize) -> anyhow::Result<LoadResu
     })
 }
 
-/// Submits records without any trouble, and gives what was acknowledged.
-pub async fn submit(sandbox: &Sandbox, count: usize) -> anyhow::Result<Vec<Acknowledged>> {
-    let load = Arc::new(Load::prepare(sandbox, count)?);
+/// Submits records to one node, and gives what was acknowledged.
+pub async fn submit(
+    sandbox: &Sandbox,
+    node: usize,
+    count: usize,
+) -> anyhow::Result<Vec<Acknowledged>> {
+    let mut load = Load::prepare(sandbox, count)?;
+    load.nodes = vec![sandbox.nodes.get(node).context("no such node")?.url.clone()];
+    let load = Arc::new(load);
     Arc::clone(&load).submit_all(0).await?;
     let acknowledged = load.acknowledged.lock().await.clone();
     ensure!(
