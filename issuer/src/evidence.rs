@@ -166,19 +166,11 @@ mod tests {
 
     const CASE: CaseId = CaseId::from_bytes([7; 16]);
 
-    fn secret(folder: &Path, rng: &mut ChaCha20Rng) -> ServiceSecret {
-        let key = vault::KeyFile::create(&folder.join("vault.key"), rng).unwrap();
-        let vault =
-            vault::Vault::create(&folder.join("vault"), &[vault::NewSlot::KeyFile(&key)], rng)
-                .unwrap();
-        ServiceSecret::load(&vault, rng).unwrap()
-    }
-
     #[test]
     fn neg_i24_destroyed_evidence_cannot_be_read_even_from_a_copy_of_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let secret = secret(folder.path(), &mut rng);
+        let secret = ServiceSecret::of_seed(1);
         let files = EvidenceFiles::open(folder.path().join("evidence")).unwrap();
         files
             .write(CASE, b"sealed application", &secret, &mut rng)
@@ -206,7 +198,7 @@ mod tests {
     fn evidence_of_another_case_does_not_open() {
         let folder = tempfile::tempdir().unwrap();
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let secret = secret(folder.path(), &mut rng);
+        let secret = ServiceSecret::of_seed(1);
         let files = EvidenceFiles::open(folder.path().join("evidence")).unwrap();
         files
             .write(CASE, b"sealed application", &secret, &mut rng)
@@ -225,7 +217,7 @@ mod tests {
     fn files_of_an_intake_that_never_became_a_case_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let secret = secret(folder.path(), &mut rng);
+        let secret = ServiceSecret::of_seed(1);
         let files = EvidenceFiles::open(folder.path().join("evidence")).unwrap();
         let stray = CaseId::from_bytes([8; 16]);
         files.write(CASE, b"kept", &secret, &mut rng).unwrap();

@@ -75,6 +75,12 @@ impl ServiceSecret {
         Ok(Self(secret))
     }
 
+    /// A secret for tests.
+    #[cfg(test)]
+    pub(crate) fn of_seed(seed: u8) -> Self {
+        Self(Zeroizing::new([seed; 32]))
+    }
+
     /// A keyed hash of parts, none of which can run into another.
     pub(crate) fn hash(&self, purpose: Use, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac =

@@ -7,28 +7,24 @@
 
 use protocol::{
     Timestamp,
-    credential::{
-        CredentialTemplate, Decoys, IssuedCredential, VCT_KYC, check_unlinkable,
-        disclosable_in_kyc, issue as sign,
-    },
     identity::PublicKey,
     issuance::{CredentialErrorCode, CredentialRequest, CredentialResponse, NotificationId},
-    kyc::{Check, Process, claims::PersonClaims},
+    kyc::Process,
     registry::CaseId,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use service::{bearer::Bearer, random};
 use vault::{Changes, Kind};
 
 use super::{
+    content::{Content, ContentError},
     credential_key::CredentialKey,
     name,
     proof::{self, ProofsError, ProvenKeys},
-    token::{GRANT, Grant, open_claims},
+    token::{GRANT, Grant},
 };
 use crate::{
-    case::{self, CASE, Case, Progress, StatusEntry},
+    case::{self, CASE, Progress, StatusEntry},
     issuer::Issuer,
     registry::Lane,
     secret::Use,
@@ -78,9 +74,9 @@ pub(crate) enum IssueError {
     /// All status lists are full.
     #[error("no status list entry is free")]
     Allocation(#[from] AllocationError),
-    /// The claims do not open or make no credential: a fault of ours.
-    #[error("the credential cannot be made")]
-    Credential,
+    /// A fault of ours.
+    #[error(transparent)]
+    Content(#[from] ContentError),
     /// The vault failed.
     #[error("the vault failed")]
     Store(#[from] StoreError),
@@ -99,7 +95,7 @@ impl IssueError {
             Self::Unauthorized
             | Self::NotRecorded(_)
             | Self::Allocation(_)
-            | Self::Credential
+            | Self::Content(_)
             | Self::Store(_) => None,
         }
     }
@@ -153,16 +149,8 @@ fn attempt(
     grant.value.remaining = remaining.ok_or(IssueError::Exhausted)?;
     let mut rng = random::os();
     let statuses = status::allocate(issuer, proven.keys.len(), &mut rng)?;
-    let credentials = sign_batch(
-        issuer,
-        token,
-        &grant.value,
-        &found.value,
-        key,
-        &proven.keys,
-        &statuses,
-        now,
-    )?;
+    let content = Content::open(issuer, token, &grant.value, &found.value, now)?;
+    let credentials = content.sign(issuer, key, proven.keys.iter().zip(&statuses))?;
 
     let changes = proven
         .nonces
@@ -238,53 +226,6 @@ fn bind_keys(
             .put(HOLDER_KEY, &id, SCHEMA, b"");
     }
     Ok(changes)
-}
-
-#[expect(clippy::too_many_arguments, reason = "what one batch is made of")]
-fn sign_batch(
-    issuer: &Issuer,
-    token: &Bearer,
-    grant: &Grant,
-    case: &Case,
-    key: &CredentialKey,
-    holders: &[PublicKey],
-    statuses: &[StatusEntry],
-    now: Timestamp,
-) -> Result<Vec<IssuedCredential>, IssueError> {
-    let secret = issuer
-        .secret
-        .key_from_bearer(Use::TokenClaims, token.reveal());
-    let claims =
-        open_claims(&secret, &name(&token.hash()), &grant.claims).ok_or(IssueError::Credential)?;
-    let claims: Value = serde_json::from_slice(&claims).map_err(|_| IssueError::Credential)?;
-    let person = PersonClaims::from_json(&claims).ok_or(IssueError::Credential)?;
-    let checks: Vec<Check> = Process::ALL
-        .into_iter()
-        .filter_map(|process| case.check(process)?.to_check(grant.case))
-        .collect();
-    let verified = Map::from_iter([(
-        "verified_claims".to_owned(),
-        person.verified_claims(&checks, now),
-    )]);
-    let disclosable = disclosable_in_kyc(&Value::Object(verified.clone()));
-    let mut rng = random::os();
-    let mut credentials = Vec::with_capacity(holders.len());
-    for (holder, entry) in holders.iter().zip(statuses) {
-        let template = CredentialTemplate {
-            iss: issuer.config.id.as_str().to_owned(),
-            vct: VCT_KYC.to_owned(),
-            issued_at: now,
-            expires: person.expires(now),
-            status: status::reference(issuer, *entry).map_err(|_| IssueError::Credential)?,
-            claims: verified.clone(),
-            disclosable: disclosable.clone(),
-            decoys: Decoys::None,
-        };
-        let credential = sign(&template, holder, &key.key, &key.extras, &mut rng);
-        credentials.push(credential.map_err(|_| IssueError::Credential)?);
-    }
-    check_unlinkable(&credentials).map_err(|_| IssueError::Credential)?;
-    Ok(credentials)
 }
 
 /// Waits for what [`IssueError::NotRecorded`] misses.

@@ -1,6 +1,7 @@
 //! From the offer to the credential: OpenID4VCI with the pre-authorised code.
 
 pub(crate) mod api;
+mod content;
 mod credential;
 mod credential_key;
 mod metadata;

@@ -118,3 +118,49 @@ impl Nonce {
         tag
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+
+    const NOW: Timestamp = Timestamp::from_unix(1_795_000_000);
+
+    fn minted() -> String {
+        mint(
+            &ServiceSecret::of_seed(1),
+            NOW,
+            &mut ChaCha20Rng::seed_from_u64(1),
+        )
+    }
+
+    #[test]
+    fn neg_i07_a_nonce_is_recognised_until_it_expires() {
+        let secret = ServiceSecret::of_seed(1);
+        let last = NOW.plus_seconds(LIFETIME_SECONDS - 1);
+        assert!(recognise(&secret, &minted(), last).is_ok());
+        assert_eq!(
+            recognise(&secret, &minted(), last.plus_seconds(1)),
+            Err(NonceError)
+        );
+    }
+
+    #[test]
+    fn neg_i07_a_nonce_of_another_issuer_or_an_altered_one_is_not_recognised() {
+        assert_eq!(
+            recognise(&ServiceSecret::of_seed(2), &minted(), NOW),
+            Err(NonceError)
+        );
+        let secret = ServiceSecret::of_seed(1);
+        let bytes = base64url::decode(&minted()).unwrap();
+        for index in 0..bytes.len() {
+            let mut altered = bytes.clone();
+            altered[index] ^= 1;
+            let text = base64url::encode(&altered);
+            assert_eq!(recognise(&secret, &text, NOW), Err(NonceError), "{index}");
+        }
+        for text in ["", "AA", "not base64url!"] {
+            assert_eq!(recognise(&secret, text, NOW), Err(NonceError));
+        }
+    }
+}

@@ -11,6 +11,8 @@ use protocol::{
     },
 };
 
+#[cfg(test)]
+pub(crate) use outbox::has_queued;
 pub(crate) use outbox::{
     Lane, Outbox, QueuedRecord, WaitError, find, first_of_each_lane, queue, requeue, unqueue,
 };

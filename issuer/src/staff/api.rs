@@ -123,6 +123,7 @@ async fn show_case(
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
     let id = parse_case(&id)?;
+    tracing::info!(case = %id, reviewer = reviewer.pseudonym(id, &issuer.secret), "application read");
     let shown = blocking(&issuer, move |issuer| {
         let application = review::open(issuer, id, &reviewer, clock::now())?;
         let case = case::load(&issuer.vault, id)?
@@ -139,7 +140,6 @@ async fn show_case(
             "application": {"form": form, "documents": documents},
         })))
     });
-    tracing::info!(case = %id, "application read");
     Ok(shown
         .await?
         .map_err(|error| refuse_review(&error))?
@@ -152,6 +152,7 @@ async fn show_document(
     Path((id, index)): Path<(String, usize)>,
 ) -> Result<Response, Refusal> {
     let id = parse_case(&id)?;
+    tracing::info!(case = %id, reviewer = reviewer.pseudonym(id, &issuer.secret), index, "document read");
     let opened = blocking(&issuer, move |issuer| {
         review::open(issuer, id, &reviewer, clock::now())
     });
@@ -160,7 +161,6 @@ async fn show_document(
         .documents()
         .get(index)
         .ok_or_else(Refusal::not_found)?;
-    tracing::info!(case = %id, index, "document read");
     // Bytes of a stranger: the browser must neither guess their type nor run them.
     let headers = [
         (
@@ -190,11 +190,12 @@ async fn complete_check(
 ) -> Result<StatusCode, Refusal> {
     let id = parse_case(&id)?;
     let process: Process = process.parse().map_err(|_| Refusal::not_found())?;
+    let pseudonym = reviewer.pseudonym(id, &issuer.secret);
     let completed = blocking(&issuer, move |issuer| {
         check::complete(issuer, &reviewer, id, (process, check.result), clock::now())
     });
     completed.await?.map_err(|error| refuse_check(&error))?;
-    tracing::info!(case = %id, %process, "check completed");
+    tracing::info!(case = %id, reviewer = pseudonym, %process, "check completed");
     issuer
         .confirmed(Lane::Case(id))
         .await

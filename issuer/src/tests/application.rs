@@ -128,3 +128,26 @@ async fn an_application_survives_a_restart_before_the_registry_confirmed_it() {
     site.confirm_all();
     assert_eq!(site.issuer.evidence.count().unwrap(), 1);
 }
+
+#[tokio::test]
+async fn neg_a30_no_more_cases_than_configured_are_under_way() {
+    let site = Site::new(&Registry::Confirms);
+    site.configure("cases_open_max", "2");
+    let site = site.restart(&Registry::Confirms).await;
+    let first = Wallet::apply(&site).await;
+    Wallet::apply(&site).await;
+    let reply_key = protocol::envelope::hpke::RecipientKey::generate(&mut service::random::os());
+    let third = serde_json::to_value(submission(&site, &application(), &reply_key)).unwrap();
+    let refused = site.post("/applications", None, &third).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers.contains_key("retry-after"));
+    let staff = site.log_in().await;
+    let path = format!("/staff/cases/{}/checks/asf_collation", first.case);
+    site.post(&path, Some(&staff), &json!({"result": "failed"}))
+        .await;
+    site.closed(first.case).await;
+    assert_eq!(
+        site.post("/applications", None, &third).await.status,
+        StatusCode::CREATED
+    );
+}

@@ -8,6 +8,7 @@ mod notification;
 mod staff;
 mod status;
 mod token;
+mod walk;
 mod wallet;
 
 use std::{path::Path, sync::Arc};
@@ -90,6 +91,17 @@ impl Site {
         setup::set_up(&arguments.setup, &mut service::random::os()).unwrap();
         write_genesis(&at);
         Self::open(folder, registry)
+    }
+
+    /// Changes one line of the configuration, for the next start.
+    fn configure(&self, key: &str, value: &str) {
+        let path = self.folder.path().join("issuer/issuer.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines = text.lines().map(|line| match line.split_once(" = ") {
+            Some((name, _)) if name == key => format!("{key} = {value}\n"),
+            Some(_) | None => format!("{line}\n"),
+        });
+        std::fs::write(&path, lines.collect::<String>()).unwrap();
     }
 
     fn open(folder: Arc<TempDir>, registry: &Registry) -> Self {

@@ -39,7 +39,7 @@ async fn an_offer_is_redeemed_once_and_that_confirms_the_residence() {
 }
 
 #[tokio::test]
-async fn neg_a18_a_wrong_code_is_refused_like_an_unknown_one() {
+async fn neg_a18_and_a22_a_wrong_code_is_refused_like_an_unknown_one() {
     let site = Site::new(&Registry::Confirms);
     let (_wallet, link, code) = Wallet::with_offer(&site).await;
     let unknown =
