@@ -20,18 +20,16 @@ const frameOf = (claim) =>
     ? Object.fromEntries(Object.entries(claim).map(([name, inner]) => [name, frameOf(inner)]))
     : true
 
-/** The frame for the query's claim paths. */
-const claims = await claimsOf(credential.compact)
-const frame = {}
-for (const { path } of query.claims) {
-  let at = frame
-  let claim = claims
-  path.forEach((name, i) => {
-    claim = claim[name]
-    if (i + 1 === path.length) at[name] = frameOf(claim)
-    else at = at[name] = typeof at[name] === 'object' ? at[name] : {}
-  })
+/** `frame` with what a claims path pointer selects; null selects every element. What is not there is left out. */
+function select(frame, claim, [name, ...rest]) {
+  const selected = typeof frame === 'object' ? frame : {}
+  for (const at of name === null ? Object.keys(claim) : [name])
+    if (claim?.[at] !== undefined) selected[at] = rest.length ? select(selected[at], claim[at], rest) : frameOf(claim[at])
+  return selected
 }
+
+const claims = await claimsOf(credential.compact)
+const frame = query.claims.reduce((frame, { path }) => select(frame, claims, path), {})
 
 const presentation = await presentCredential({ ...credential, frame, audience: payload.client_id, nonce: payload.nonce })
 const response = await client.createOpenid4vpAuthorizationResponse({

@@ -13,9 +13,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use protocol::registry::Genesis;
 use tests::holder::Holder;
 use tests::journey;
+use tests::sandbox::applicant::obtain_offer;
 use tests::sandbox::http::Http;
+use tests::sandbox::staff::Offer;
 use tests::sandbox::{Person, Programs, Site, Wallet};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -83,6 +86,17 @@ impl Shared {
         let reviewer = self.site.issuer.log_in(&self.http()).await?;
         let case = journey::become_holder(&self.site, &wallet, &reviewer).await?;
         Ok((wallet, case))
+    }
+
+    /// An offer for a person whom no other scenario knows, with no wallet of ours.
+    pub(crate) async fn offer(&self) -> anyhow::Result<(Person, Offer)> {
+        let person = Person::from_seed(PEOPLE.fetch_add(1, Ordering::Relaxed));
+        let http = self.http();
+        let genesis = Genesis::parse(&std::fs::read(&self.site.genesis)?)?;
+        let issuer = &self.site.issuer;
+        let reviewer = issuer.log_in(&http).await?;
+        let (_case, offer) = obtain_offer(&http, &issuer.url, &genesis, &reviewer, &person).await?;
+        Ok((person, offer))
     }
 
     /// A holder without scruples, with so many anchored credentials.

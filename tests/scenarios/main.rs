@@ -1,6 +1,7 @@
 //! Stories with the real programs. One binary, so that one sandbox serves them all; what kills a service starts its own.
 
 mod harness;
+mod interop;
 mod items_1_user;
 mod items_2_company;
 mod items_3_ledger;
