@@ -4,6 +4,7 @@
 //! screen say something else than what is asked for.
 
 use protocol::credential::ClaimPath;
+use protocol::kyc::{Check, Judgement};
 use serde_json::Value;
 
 /// Characters of a name or a value on one line.
@@ -47,6 +48,73 @@ pub fn claim_lines(claims: &Value) -> Vec<String> {
     leaves(claims, "", &mut lines);
     lines.truncate(LINES_MAX);
     lines
+}
+
+/// What a KYC credential says, for a person: all of it, with checks and evidence in a line each where they have the usual form.
+#[must_use]
+pub fn statement_lines(claims: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = claims.clone();
+    let checks = take(&mut rest, "/verified_claims/verification", "checks");
+    let evidence = take(&mut rest, "/verified_claims/verification", "evidence");
+    if let Some(person) = take(&mut rest, "/verified_claims", "claims") {
+        leaves(&person, "", &mut lines);
+    }
+    for check in elements(checks) {
+        match serde_json::from_value::<Check>(check.clone()) {
+            Ok(check) => lines.push(check_line(&check)),
+            Err(_) => leaves(&check, "check", &mut lines),
+        }
+    }
+    for piece in elements(evidence) {
+        match evidence_line(&piece) {
+            Some(line) => lines.push(line),
+            None => leaves(&piece, "evidence", &mut lines),
+        }
+    }
+    leaves(&rest, "", &mut lines);
+    lines.truncate(LINES_MAX);
+    lines
+}
+
+fn take(value: &mut Value, at: &str, name: &str) -> Option<Value> {
+    value.pointer_mut(at)?.as_object_mut()?.remove(name)
+}
+
+fn elements(list: Option<Value>) -> Vec<Value> {
+    match list {
+        Some(Value::Array(elements)) => elements,
+        Some(other) => vec![other],
+        None => Vec::new(),
+    }
+}
+
+fn check_line(check: &Check) -> String {
+    let result = match check.result {
+        Judgement::Passed => "passed",
+        Judgement::Failed => "failed",
+    };
+    format!(
+        "check {}: {result} on {} (reviewer {}, with what opens its record in case {} on the registry)",
+        check.process.name(),
+        check.completed_at,
+        inert(&check.reviewer),
+        check.case
+    )
+}
+
+/// `{"type":"document","document_details":{"type",…,"date_of_expiry"},"digests":[…]}` and nothing else.
+fn evidence_line(piece: &Value) -> Option<String> {
+    let members = piece.as_object().filter(|members| members.len() == 3)?;
+    let details = members.get("document_details")?.as_object()?;
+    let digests = members.get("digests")?.as_array()?;
+    (members.get("type")? == "document" && details.len() == 2).then_some(())?;
+    Some(format!(
+        "identity document: {}, valid until {} (with the digests of its images: {})",
+        inert(details.get("type")?.as_str()?),
+        inert(details.get("date_of_expiry")?.as_str()?),
+        digests.len()
+    ))
 }
 
 fn leaves(value: &Value, at: &str, lines: &mut Vec<String>) {
@@ -106,6 +174,32 @@ mod tests {
         assert_eq!(
             inert(&"長".repeat(10_000)).chars().count(),
             LINE_CHARS_MAX + 1
+        );
+    }
+
+    #[test]
+    fn a_statement_hides_nothing_that_it_does_not_know() {
+        let claims = json!({"verified_claims": {
+            "claims": {"family_name": "山田"},
+            "verification": {
+                "time": "2026-11-23T00:00:00Z",
+                "evidence": [
+                    {"type": "document", "document_details": {"type": "passport", "date_of_expiry": "2029-05-01"}, "digests": [1]},
+                    {"type": "vouch", "by": "neighbour"},
+                ],
+                "checks": [{"process": "guess"}],
+            },
+        }});
+        assert_eq!(
+            statement_lines(&claims),
+            [
+                "family_name: 山田",
+                "check / process: guess",
+                "identity document: passport, valid until 2029-05-01 (with the digests of its images: 1)",
+                "evidence / by: neighbour",
+                "evidence / type: vouch",
+                "verified_claims / verification / time: 2026-11-23T00:00:00Z",
+            ]
         );
     }
 

@@ -4,7 +4,7 @@ use protocol::application::DisclosedDocument;
 use protocol::kyc::{Document, UnverifiedDocument};
 use protocol::registry::ContentDigest;
 use serde::{Deserialize, Serialize};
-use vault::{Changes, Kind, Sensitive};
+use vault::{Changes, Kind, Sensitive, Vault};
 
 use crate::session::SessionError;
 
@@ -26,6 +26,14 @@ pub(crate) fn put(
         document: document.clone(),
     };
     Ok(changes.put_json(DOCUMENT, &digest.to_string(), SCHEMA, &stored)?)
+}
+
+/// Whether all of these images are in the vault; that can be told without unlocking them.
+pub(crate) fn are_kept(vault: &Vault, digests: &[ContentDigest]) -> bool {
+    let kept = vault.list(DOCUMENT);
+    digests
+        .iter()
+        .all(|digest| kept.contains(&digest.to_string()))
 }
 
 /// Reads the image of this digest. What is stored is checked against it again.

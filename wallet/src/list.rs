@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use protocol::credential::VerifiedCredential;
 use serde_json::{Value, json};
 
-use crate::display::{claim_lines, inert};
+use crate::display::{inert, statement_lines};
 use crate::failure::{Advise, FailureKind};
 use crate::instance::{StoredInstance, Usage};
 use crate::network::{Network, NetworkError};
@@ -102,7 +102,7 @@ pub fn show(session: &mut Session) -> Result<Report, ListError> {
         format!("valid until {}", credential.expires()),
         String::new(),
     ];
-    lines.extend(claim_lines(claims));
+    lines.extend(statement_lines(&json!({"verified_claims": claims})));
     let json = json!({
         "issuer": credential.iss(),
         "vct": credential.vct(),

@@ -23,28 +23,17 @@ use crate::registry::Registry;
 use crate::report::Report;
 use crate::session::{Session, SessionError};
 
-/// The images of these digests, in their order; none if one of them is not in this wallet.
+/// The images of these digests, in their order. The passphrase is asked for again.
 pub(super) fn images(
     session: &mut Session,
     digests: &[ContentDigest],
 ) -> Result<Vec<DisclosedDocument>, PresentError> {
-    if digests.is_empty() {
-        return Ok(Vec::new());
-    }
     let passphrase = session.passphrase_again("Passphrase again, to give the document images: ")?;
     let sensitive = session.sensitive(&passphrase)?;
     let mut images = Vec::with_capacity(digests.len());
     for digest in digests {
-        match document::get(&sensitive, *digest)? {
-            Some(image) => images.push(image),
-            None => {
-                drop(sensitive);
-                session.terminal.show(
-                    "The images of your document are not in this wallet; the company gets none.",
-                );
-                return Ok(Vec::new());
-            }
-        }
+        let image = document::get(&sensitive, *digest)?;
+        images.push(image.ok_or(PresentError::Stored)?);
     }
     Ok(images)
 }

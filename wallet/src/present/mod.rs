@@ -34,6 +34,7 @@ use crate::session::{Session, SessionError};
 use asked::Asked;
 use choice::{Chosen, choose};
 use record::{Presentation, Stage};
+use screen::Images;
 
 /// Keys that companies have used, each with the request that it belongs to, so that none is used for another.
 const REQUEST_KEY: Kind = Kind::ordinary("request-key");
@@ -77,7 +78,12 @@ pub async fn present(
         Err(error) => return Err(error),
     };
     let digests = document_digests(&chosen)?;
-    if !agreed(session, &asked, &chosen, digests.len(), request.consent)? {
+    let images = match digests.len() {
+        0 => Images::NotAsked,
+        count if document::are_kept(&session.vault, &digests) => Images::Given(count),
+        _ => Images::Missing,
+    };
+    if !agreed(session, &asked, &chosen, images, request.consent)? {
         tell(
             session,
             &http,
@@ -88,7 +94,10 @@ pub async fn present(
         .await?;
         return Err(PresentError::Declined);
     }
-    let documents = answer::images(session, &digests)?;
+    let documents = match images {
+        Images::Given(_) => answer::images(session, &digests)?,
+        Images::NotAsked | Images::Missing => Vec::new(),
+    };
     let mut presentation = match known {
         Some(known) => known,
         None => spend(session, &network, &asked, &chosen, id)?,
@@ -164,7 +173,7 @@ fn agreed(
     session: &mut Session,
     asked: &Asked<'_>,
     chosen: &Chosen,
-    images: usize,
+    images: Images,
     consent: Consent,
 ) -> Result<bool, PresentError> {
     let beyond = asked.beyond_purpose(&chosen.paths);

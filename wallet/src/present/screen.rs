@@ -4,15 +4,26 @@ use serde_json::Value;
 
 use super::asked::Asked;
 use super::choice::Chosen;
-use crate::display::{claim_lines, inert};
+use crate::display::{inert, statement_lines};
 use crate::http::host;
+
+/// Whether images of the identity document go with the claims.
+#[derive(Clone, Copy)]
+pub(super) enum Images {
+    /// The claims name none.
+    NotAsked,
+    /// So many.
+    Given(usize),
+    /// The claims name images that this wallet does not have.
+    Missing,
+}
 
 /// The lines that a person reads before agreeing.
 pub(super) fn lines(
     asked: &Asked<'_>,
     chosen: &Chosen,
     shown: &Value,
-    images: usize,
+    images: Images,
 ) -> Vec<String> {
     let parameters = asked.request.parameters();
     let mut lines = vec![
@@ -27,9 +38,17 @@ pub(super) fn lines(
     lines.push(format!("For: {}", purpose_words(asked)));
     lines.push(String::new());
     lines.push("It receives:".to_owned());
-    lines.extend(claim_lines(shown).iter().map(|line| format!("  {line}")));
-    if images > 0 {
-        lines.push(format!("  {images} images of your identity document"));
+    lines.extend(
+        statement_lines(shown)
+            .iter()
+            .map(|line| format!("  {line}")),
+    );
+    match images {
+        Images::NotAsked => {}
+        Images::Given(count) => lines.push(format!("  images of your identity document: {count}")),
+        Images::Missing => lines.push(
+            "  no images of your identity document, though they belong to it: they are not in this wallet".to_owned(),
+        ),
     }
     if let Some(declaration) = &asked.declaration {
         let residences: Vec<String> = declaration
