@@ -1,6 +1,12 @@
 //! `tegata-registry run`: the ledger, consensus and HTTP of one node, until a signal or a failure ends them.
 
-use crate::{api, config::NodeConfig, replica::Replica, store::Store, votes::Votes};
+use crate::{
+    api,
+    config::NodeConfig,
+    replica::Replica,
+    store::Store,
+    votes::{NOTED_EVERY, Votes},
+};
 use anyhow::Context as _;
 use registry_consensus::{Memory, Node};
 use service::serve::{Server, stop_signal};
@@ -90,21 +96,21 @@ fn open(config: &NodeConfig) -> anyhow::Result<(Arc<Replica>, registry_consensus
 }
 
 async fn tick(replica: Arc<Replica>, votes: Votes) {
-    let mut noted = false;
+    let mut noted = 0;
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         replica.tick(service::clock::now(), Instant::now());
         let (height, _) = replica.progress();
-        if !noted && height > 0 {
-            let votes = votes.clone();
-            noted = match tokio::task::spawn_blocking(move || votes.cast()).await {
-                Ok(cast) => cast
-                    .inspect_err(|error| tracing::error!(%error, "a note on votes"))
-                    .is_ok(),
-                Err(_cancelled) => false,
-            };
+        if height < noted + NOTED_EVERY && (noted > 0 || height == 0) {
+            continue;
+        }
+        let votes = votes.clone();
+        match tokio::task::spawn_blocking(move || votes.note(height)).await {
+            Ok(Ok(())) => noted = height,
+            Ok(Err(error)) => tracing::error!(%error, "the height could not be noted"),
+            Err(_cancelled) => return,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Whether this node still has the votes that it may have cast.
 //!
 //! A validator that forgot a vote could cast another one that contradicts it. The engine keeps votes in
-//! `data/consensus`; should that be lost while the key remains, the node must not vote with that key again.
-//! So a note beside the key says that the node has started, and a note in `data` that its votes began there:
-//! the first without the second, or without the engine's files, means that votes may be lost. That is
-//! final: the node follows and cosigns, and votes again only with a new key.
+//! `data/consensus`; should that be lost or replaced by an older copy while the key remains, the node must not
+//! vote with that key again. So the height that the node has reached is noted now and then in `data/votes`, and then
+//! beside the key. No note in `data`, a lower one than beside the key, or none of the engine's files: votes may
+//! be lost. That is final: the node follows and cosigns, and votes again only with a new key.
 //!
-//! An old copy of the whole of `data` is not recognised.
+//! A copy that is less than [`NOTED_EVERY`] blocks older is not recognised, nor is one that replaces the keys as well.
 
 use crate::config::NodeConfig;
 use registry_consensus::Memory;
@@ -16,10 +16,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const STARTED: &str = "started\n";
+/// The height is noted again after this many blocks.
+pub const NOTED_EVERY: u64 = 16;
+
 const LOST: &str = "votes lost\n";
-const NEW: &str = "new\n";
-const USED: &str = "used\n";
 
 /// The two notes and what they speak of.
 #[derive(Clone, Debug)]
@@ -47,32 +47,50 @@ impl Votes {
     /// Fails if a note can neither be read nor written: without it the node must not vote.
     pub fn recall(&self) -> io::Result<Memory> {
         let Some(beside_key) = read(&self.beside_key)? else {
-            write(&self.in_data, NEW)?;
-            write(&self.beside_key, STARTED)?;
+            self.note(0)?;
             return Ok(Memory::Whole);
         };
-        let in_data = read(&self.in_data)?;
-        let engine_has_files = match std::fs::read_dir(&self.engine) {
-            Ok(mut files) => files.next().is_some(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(error),
+        let (noted, in_data) = (
+            height(&beside_key),
+            read(&self.in_data)?.as_deref().and_then(height),
+        );
+        let whole = match (noted, in_data) {
+            (Some(noted), Some(in_data)) => {
+                in_data >= noted && (in_data == 0 || self.engine_has_files()?)
+            }
+            (None, _) | (_, None) => false,
         };
-        let never_used = in_data.as_deref() == Some(NEW);
-        if beside_key == STARTED && (never_used || (in_data.is_some() && engine_has_files)) {
+        if whole {
             return Ok(Memory::Whole);
         }
         write(&self.beside_key, LOST)?;
         Ok(Memory::Lost)
     }
 
-    /// Called once the engine has worked: from now on its files must be there.
+    /// Notes the height that the node has reached; first in `data`, so that a crash in between looks like progress.
     ///
     /// # Errors
     ///
-    /// Fails if the note cannot be written.
-    pub fn cast(&self) -> io::Result<()> {
-        write(&self.in_data, USED)
+    /// Fails if a note cannot be written.
+    pub fn note(&self, height: u64) -> io::Result<()> {
+        write(&self.in_data, &format!("{height}\n"))?;
+        if read(&self.beside_key)?.as_deref() == Some(LOST) {
+            return Ok(());
+        }
+        write(&self.beside_key, &format!("{height}\n"))
     }
+
+    fn engine_has_files(&self) -> io::Result<bool> {
+        match std::fs::read_dir(&self.engine) {
+            Ok(mut files) => Ok(files.next().is_some()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn height(note: &str) -> Option<u64> {
+    note.strip_suffix('\n')?.parse().ok()
 }
 
 fn read(path: &Path) -> io::Result<Option<String>> {
@@ -112,7 +130,9 @@ mod tests {
 
     fn engine_works(votes: &Votes) {
         std::fs::create_dir_all(votes.engine.join("votes")).unwrap();
-        votes.cast().unwrap();
+        let before = read(&votes.in_data).unwrap();
+        let before = before.as_deref().and_then(height).unwrap_or_default();
+        votes.note(before + NOTED_EVERY).unwrap();
     }
 
     #[test]
@@ -140,6 +160,27 @@ mod tests {
         assert_eq!(votes.recall().unwrap(), Memory::Lost);
         engine_works(&votes);
         assert_eq!(votes.recall().unwrap(), Memory::Lost);
+    }
+
+    #[test]
+    fn a_node_with_an_older_copy_of_its_data_has_lost_its_vote() {
+        let (votes, _directory) = votes();
+        votes.recall().unwrap();
+        engine_works(&votes);
+        let copy = read(&votes.in_data).unwrap().unwrap();
+        engine_works(&votes);
+        assert_eq!(votes.recall().unwrap(), Memory::Whole);
+        write(&votes.in_data, &copy).unwrap();
+        assert_eq!(votes.recall().unwrap(), Memory::Lost);
+    }
+
+    #[test]
+    fn a_node_killed_between_the_two_notes_keeps_its_vote() {
+        let (votes, _directory) = votes();
+        votes.recall().unwrap();
+        engine_works(&votes);
+        write(&votes.in_data, "1000\n").unwrap();
+        assert_eq!(votes.recall().unwrap(), Memory::Whole);
     }
 
     #[test]

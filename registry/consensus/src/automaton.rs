@@ -167,6 +167,13 @@ pub(crate) async fn blocking<T: Send + 'static>(
 /// Waits until `time_ms` is no more than `skew_ms` ahead of the clock.
 async fn wait_for_clock(runtime: &impl Clock, time_ms: u64, skew_ms: u64) {
     let acceptable = time_ms.saturating_sub(skew_ms);
+    let ahead_ms = time_ms.saturating_sub(unix_ms(runtime.current()));
+    if ahead_ms > skew_ms {
+        tracing::warn!(
+            ahead_ms,
+            "a block from the future: its leader's clock or this one is wrong"
+        );
+    }
     loop {
         let now = unix_ms(runtime.current());
         if now >= acceptable {

@@ -1,5 +1,6 @@
 //! Stories of a small network on a simulated clock, disk and wire: same code as on the real ones.
 
+mod certificates;
 mod ledger;
 mod network;
 

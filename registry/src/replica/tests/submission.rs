@@ -2,12 +2,13 @@
 
 use crate::{
     fixture::{Network, block, bytes},
+    mempool::{Origin, RECORDS_MAX},
     replica::{Replica, SubmitError},
     state::Rejection,
 };
 use protocol::registry::{ContentDigest, receipt::verify_receipt, record::Record};
 use registry_consensus::{Application as _, OrderedBlock};
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 use tempfile::TempDir;
 
 fn replica(members: u8) -> (Network, Arc<Replica>, TempDir) {
@@ -106,6 +107,21 @@ async fn a_record_that_comes_before_the_one_it_follows_waits_for_it() {
     assert!(first.await.unwrap().is_ok());
     commit_next(&replica, 2).await;
     assert!(second.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_full_mempool_refuses_and_keeps_what_it_has() {
+    let (network, replica, _directory) = replica(1);
+    for number in 0..u32::try_from(RECORDS_MAX).unwrap() {
+        let record = Arc::new(network.event(200, number + 1, 2));
+        replica
+            .mempool()
+            .offer(record, Origin::Here, Instant::now())
+            .unwrap();
+    }
+    let one_more = replica.submit(network.event(1, 0, 1).as_bytes()).await;
+    assert!(matches!(one_more, Err(SubmitError::Full(_))));
+    assert_eq!(replica.mempool().len(), RECORDS_MAX);
 }
 
 #[test]
