@@ -91,15 +91,11 @@ async fn an_outcome_that_the_registry_does_not_hold_is_not_believed() {
     assert_eq!(accounts["accounts"][0]["state"], Value::Null);
 }
 
-#[tokio::test]
-async fn an_application_reaches_the_reviewers_alone_and_leads_to_the_credential() {
-    let world = World::new().await;
-    let mut session = world.wallet();
-    session.clock = wallet::clock::Clock::Fixed(super::world::NOW);
+/// Applies with the form of the specification and a picture.
+pub async fn apply_for_kyc(world: &World, session: &mut Session) {
     let form = include_str!("../../../specs/vectors/kyc/form.json");
-    let image = png();
     let form = world.file("form.json", form);
-    let documents = [world.file("licence.png", &image)];
+    let documents = [world.file("licence.png", png())];
     session.terminal = Terminal::scripted(&["y", PASSPHRASE]);
     let request = ApplyRequest {
         form: &form,
@@ -107,7 +103,15 @@ async fn an_application_reaches_the_reviewers_alone_and_leads_to_the_credential(
         issuer: None,
         consent: Consent::Ask,
     };
-    apply(&mut session, request).await.unwrap();
+    apply(session, request).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_application_reaches_the_reviewers_alone_and_leads_to_the_credential() {
+    let world = World::new().await;
+    let mut session = world.wallet();
+    apply_for_kyc(&world, &mut session).await;
+    let image = png();
     let shown = session.terminal.shown().join("\n");
     assert!(shown.contains("family_name: 山田") && shown.contains("licence.png"));
     {

@@ -284,6 +284,20 @@ async fn neg_w10_a_credential_with_a_broken_signature_is_refused() {
 }
 
 #[tokio::test]
+async fn neg_w10_a_credential_that_says_something_else_than_was_applied_for_is_refused() {
+    let world = World::new().await;
+    let mut session = world.wallet();
+    super::journey::apply_for_kyc(&world, &mut session).await;
+    // The same person by name, who lives somewhere else.
+    let failure = refused(&mut session, &world.issuer.offer()).await;
+    assert!(
+        failure
+            .what()
+            .contains("something else than was applied for")
+    );
+}
+
+#[tokio::test]
 async fn w10_fewer_credentials_than_proofs_are_accepted() {
     let world = World::new().await;
     let mut session = world.wallet();
