@@ -2,6 +2,7 @@
 
 mod ledger;
 mod presentation;
+mod session;
 mod staff;
 mod wallet;
 mod world;

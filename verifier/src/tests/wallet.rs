@@ -5,7 +5,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use protocol::application::{
-    AccountType, Country, DesignationOffer, DesignationOpening, DisclosedDocument,
+    AccountType, Country, DesignationOffer, DesignationOpening, DisclosedDocument, ResponseAnswer,
     ResponseExtension, StartAnswer, StartRequest, TRANSACTION_DATA_TYPES, UnverifiedConsent,
 };
 use protocol::credential::ClaimPath;
@@ -37,6 +37,23 @@ impl Answered {
     pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
+}
+
+/// The answer to a response that was accepted.
+pub(super) fn accepted(answered: &Answered) -> ResponseAnswer {
+    assert_eq!(
+        answered.status,
+        StatusCode::OK,
+        "{}",
+        String::from_utf8_lossy(&answered.body)
+    );
+    ResponseAnswer::parse(&answered.body).unwrap()
+}
+
+/// One answer for every reason.
+pub(super) fn refused(answered: &Answered) {
+    assert_eq!(answered.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answered.json(), json!({"error": "invalid_request"}));
 }
 
 /// A started application as the wallet and the page know it.
