@@ -210,7 +210,7 @@ const fn case_lifetime_default() -> u64 {
 }
 
 const fn cases_open_default() -> usize {
-    10_000
+    1_000
 }
 
 const fn batch_size_default() -> usize {

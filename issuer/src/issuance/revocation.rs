@@ -3,25 +3,40 @@
 use std::collections::BTreeSet;
 
 use protocol::{Timestamp, registry::CaseId};
+use vault::Changes;
 
+use super::withdraw;
 use crate::{
-    case::{self, StatusEntry},
+    case::{self, CASE, StatusEntry},
     issuer::Issuer,
     registry::Lane,
     status,
-    store::StoreError,
+    store::{self, Attempt, Committed, StoreError},
 };
 
-/// Revokes all credentials of a case, and names the lanes in which the new versions wait. `None` if there is no such case.
+/// Revokes all credentials of a case, ends its offers and grants, and names the lanes in which the new versions wait.
+/// `None` if there is no such case.
 pub(crate) fn revoke(
     issuer: &Issuer,
     id: CaseId,
     now: Timestamp,
 ) -> Result<Option<Vec<Lane>>, StoreError> {
-    let Some(found) = case::load(&issuer.vault, id)? else {
+    // First no more are issued, then those that were are revoked.
+    let entries = store::decide::<_, StoreError>(|| {
+        let Some(mut found) = case::load(&issuer.vault, id)? else {
+            return Ok(Attempt::Done(None));
+        };
+        let changes = withdraw(Changes::new(), &mut found.value);
+        let changes = store::replace(changes, CASE, &id.to_string(), &found)?;
+        match issuer.commit(&changes)? {
+            Committed::Yes => Ok(Attempt::Done(Some(found.value.statuses))),
+            Committed::Conflict => Ok(Attempt::Again),
+        }
+    })?;
+    let Some(entries) = entries else {
         return Ok(None);
     };
-    mark_revoked(issuer, &found.value.statuses, now).map(Some)
+    mark_revoked(issuer, &entries, now).map(Some)
 }
 
 /// Revokes entries of status lists.

@@ -1,6 +1,7 @@
 //! What the issuer says on the registry: signed, queued durably, submitted until it stands there.
 
 mod outbox;
+mod recovery;
 mod submission;
 
 use protocol::{

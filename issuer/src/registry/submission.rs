@@ -3,22 +3,16 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use protocol::{
-    Timestamp,
-    registry::{
-        CaseId,
-        record::{Body, Record, UnverifiedRecord},
-    },
-};
-use registry_client::{Options, Reach, Refusal, RegistryClient, SubmitError};
+use protocol::{Timestamp, registry::record::UnverifiedRecord};
+use registry_client::{Options, Reach, RegistryClient, SubmitError};
 use service::clock;
 use tokio::task::JoinSet;
 use vault::{Changes, Kind};
 
-use super::{Lane, QueuedRecord, Recorded, first_of_each_lane};
+use super::{Lane, QueuedRecord, Recorded, first_of_each_lane, recovery::recover};
 use crate::{
     api::{blocking, fault},
-    case, confirmation,
+    confirmation,
     issuer::Issuer,
     status,
     store::{SCHEMA, StoreError},
@@ -29,9 +23,9 @@ const CHECKPOINT_ID: &str = "last";
 /// Lanes that are submitted at one time.
 const LANES_MAX: usize = 64;
 /// How long a lane waits after a failure.
-const RETRY_PAUSE: Duration = Duration::from_secs(2);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// How long a lane waits after a refusal that needs a person.
-const REFUSED_PAUSE: Duration = Duration::from_secs(60);
+pub(super) const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 /// Time between two looks at the process definitions.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -167,7 +161,9 @@ async fn submit(
             note(issuer, client, queued, recorded).await
         }
         Err(SubmitError::Refused(refusal)) => {
-            recover(issuer, client, queued, &record, refusal).await
+            let (lane, sequence) = (queued.lane, queued.sequence);
+            tracing::warn!(%lane, sequence, %refusal, "the registry refuses a record");
+            recover(issuer, client, queued, &record).await
         }
         Err(error @ (SubmitError::Unavailable(_) | SubmitError::NoNode)) => {
             tracing::warn!(lane = %queued.lane, %error, "a record waits for the registry");
@@ -176,7 +172,7 @@ async fn submit(
     }
 }
 
-async fn note(
+pub(super) async fn note(
     issuer: &Arc<Issuer>,
     client: &RegistryClient,
     queued: QueuedRecord,
@@ -202,59 +198,7 @@ async fn note(
     Ok(())
 }
 
-/// A refused case event may have been overtaken by a new process definition: then it is made anew by that one. Or it
-/// stands already, made by the one before.
-async fn recover(
-    issuer: &Arc<Issuer>,
-    client: &RegistryClient,
-    queued: QueuedRecord,
-    record: &Record,
-    refusal: Refusal,
-) -> Result<(), Duration> {
-    tracing::error!(lane = %queued.lane, sequence = queued.sequence, %refusal, "the registry refuses a record");
-    let Body::CaseEvent(event) = record.body() else {
-        return Err(REFUSED_PAUSE);
-    };
-    if let Some(index) = standing(client, event.case, record).await {
-        let recorded = Recorded {
-            index,
-            receipt: String::new(),
-        };
-        return note(issuer, client, queued, recorded).await;
-    }
-    let before = issuer.definition().version;
-    let renewed = activate(issuer, client).await.is_ok() && issuer.definition().version != before;
-    if !renewed && event.definition == before {
-        return Err(REFUSED_PAUSE);
-    }
-    let case = event.case;
-    match blocking(issuer, move |issuer| case::renew(issuer, case)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
-            fault(&error);
-            Err(REFUSED_PAUSE)
-        }
-        Err(_panicked) => Err(RETRY_PAUSE),
-    }
-}
-
-/// The index at which an event with the same commitment stands in the case.
-async fn standing(client: &RegistryClient, case: CaseId, record: &Record) -> Option<u64> {
-    let Body::CaseEvent(ours) = record.body() else {
-        return None;
-    };
-    let entries = client.case(&case).await.ok()?;
-    let found = entries.iter().find(|entry| {
-        matches!(entry.record().body(), Body::CaseEvent(theirs)
-            if theirs.sequence == ours.sequence && theirs.commitment == ours.commitment)
-    });
-    found.map(registry_client_index)
-}
-
-fn registry_client_index(entry: &protocol::registry::receipt::VerifiedEntry) -> u64 {
-    entry.index()
-}
-
+/// Takes over the definition of the last checkpoint, unless a newer one is known, and remembers the checkpoint.
 async fn activate(
     issuer: &Arc<Issuer>,
     client: &RegistryClient,
@@ -264,9 +208,11 @@ async fn activate(
     let Some(checkpoint) = client.last_checkpoint() else {
         return Ok(());
     };
-    // What is submitted now stands in a later block than the last.
-    let next = checkpoint.checkpoint().height.saturating_add(1);
-    issuer.activate(trusted.parties().process_definition_at(next).clone());
+    let height = checkpoint.checkpoint().height;
+    let active = trusted.parties().process_definition_at(height);
+    if active.version > issuer.definition().version {
+        issuer.activate(active.clone());
+    }
     let note = checkpoint.as_note().to_owned();
     let remembered = blocking(issuer, move |issuer| {
         let changes = Changes::new().put(CHECKPOINT, CHECKPOINT_ID, SCHEMA, note.as_bytes());

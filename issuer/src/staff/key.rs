@@ -120,6 +120,13 @@ impl ReviewersKey {
         self.public_key
     }
 
+    /// Unwraps the key without the bound on derivations.
+    #[cfg(test)]
+    pub(crate) fn unlock_now(&self, passphrase: &str) -> RecipientKey {
+        let member = self.staff.first().unwrap();
+        member.unlock(passphrase).unwrap()
+    }
+
     /// Unwraps the key for one session. An unknown name costs the same time as a known one.
     pub(crate) async fn unlock(
         &self,

@@ -31,7 +31,7 @@ async fn an_application_is_received_and_its_applicant_alone_sees_where_it_stands
 async fn what_is_on_the_disk_does_not_show_the_applicant() {
     let site = Site::new(&Registry::Confirms);
     let wallet = Wallet::apply(&site).await;
-    let staff = site.log_in().await;
+    let staff = site.log_in();
     site.pass_checks(&staff, wallet.case).await;
     site.make_offer(&staff, wallet.case).await;
     let mut folders = vec![site.folder.path().join("issuer/data")];
@@ -81,7 +81,7 @@ async fn neg_i22_an_application_with_a_my_number_ends_when_it_is_first_opened() 
     let mut with_number = application();
     with_number["form"]["occupation"] = "1234-5678-9018".into();
     let wallet = Wallet::apply_with(&site, &with_number).await;
-    let staff = site.log_in().await;
+    let staff = site.log_in();
     let path = format!("/staff/cases/{}", wallet.case);
     let answer = site.get(&path, Some(&staff)).await;
     assert_eq!(answer.problem(), (422, "my_number"));
@@ -141,7 +141,7 @@ async fn neg_a30_no_more_cases_than_configured_are_under_way() {
     let refused = site.post("/applications", None, &third).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(refused.headers.contains_key("retry-after"));
-    let staff = site.log_in().await;
+    let staff = site.log_in();
     let path = format!("/staff/cases/{}/checks/asf_collation", first.case);
     site.post(&path, Some(&staff), &json!({"result": "failed"}))
         .await;

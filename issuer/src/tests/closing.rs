@@ -102,7 +102,7 @@ async fn neg_i24_a_closed_case_forgets_what_only_its_applicant_shall_open() {
         .value;
     assert!(found.check(Process::IdentityDocument).is_none());
     assert_eq!(found.statuses.len(), 3);
-    let staff = site.log_in().await;
+    let staff = site.log_in();
     let read = site
         .get(&format!("/staff/cases/{}", wallet.case), Some(&staff))
         .await;

@@ -11,7 +11,11 @@ mod token;
 mod walk;
 mod wallet;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     Router,
@@ -21,7 +25,10 @@ use axum::{
 };
 use clap::Parser;
 use http_body_util::BodyExt;
-use protocol::registry::{CaseId, Genesis, Member, ProcessDefinition};
+use protocol::{
+    envelope::hpke::RecipientKey,
+    registry::{CaseId, Genesis, Member, ProcessDefinition},
+};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -35,6 +42,7 @@ use crate::{
     confirmation,
     registry::{Recorded, first_of_each_lane},
     setup,
+    staff::{Reviewer, ReviewersKey},
 };
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -66,30 +74,11 @@ struct Program {
 }
 
 impl Site {
-    /// A new issuer.
+    /// A new issuer: a copy of one that was set up once.
     fn new(registry: &Registry) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let passphrases = folder.path().join("passphrases");
-        std::fs::write(&passphrases, PASSPHRASE).unwrap();
-        let at = folder.path().join("issuer");
-        let arguments = Program::parse_from([
-            "setup",
-            "--dir",
-            at.to_str().unwrap(),
-            "--id",
-            ID,
-            "--name",
-            "コンソーシアム",
-            "--member",
-            "consortium.example",
-            "--staff",
-            "sato",
-            "--staff-passphrase-file",
-            passphrases.to_str().unwrap(),
-            "--development-loopback-http",
-        ]);
-        setup::set_up(&arguments.setup, &mut service::random::os()).unwrap();
-        write_genesis(&at);
+        let template = template().folder.path().join("issuer");
+        copy_folder(&template, &folder.path().join("issuer"));
         Self::open(folder, registry)
     }
 
@@ -187,17 +176,16 @@ impl Site {
         self.send(form_request(path, form)).await
     }
 
-    /// Logs in.
-    async fn log_in(&self) -> String {
-        let answer = self
-            .post(
-                "/staff/sessions",
-                None,
-                &json!({"name": "sato", "passphrase": PASSPHRASE}),
-            )
-            .await;
-        assert_eq!(answer.status, StatusCode::CREATED);
-        answer.json["token"].as_str().unwrap().to_owned()
+    /// A session of the staff, without the passphrase: deriving a key from it takes long on purpose.
+    fn log_in(&self) -> String {
+        let key = RecipientKey::from_secret(&template().reviewers);
+        let reviewer = Reviewer {
+            name: "sato".to_owned(),
+            key,
+        };
+        let (now, mut rng) = (service::clock::now(), service::random::os());
+        let session = self.issuer.sessions.open("sato", reviewer, now, &mut rng);
+        session.unwrap().reveal().to_owned()
     }
 
     async fn pass_check(&self, staff: &str, case: CaseId, process: &str) -> Answer {
@@ -300,6 +288,56 @@ async fn confirm_for_ever(issuer: Arc<Issuer>) {
         tokio::task::spawn_blocking(move || confirm_all(&issuer))
             .await
             .unwrap();
+    }
+}
+
+/// An issuer that was set up, and its reviewers' key.
+struct Template {
+    folder: TempDir,
+    reviewers: [u8; 32],
+}
+
+fn template() -> &'static Template {
+    static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let passphrases = folder.path().join("passphrases");
+        std::fs::write(&passphrases, PASSPHRASE).unwrap();
+        let at = folder.path().join("issuer");
+        let program = Program::parse_from([
+            "setup",
+            "--dir",
+            at.to_str().unwrap(),
+            "--id",
+            ID,
+            "--name",
+            "コンソーシアム",
+            "--member",
+            "consortium.example",
+            "--staff",
+            "sato",
+            "--staff-passphrase-file",
+            passphrases.to_str().unwrap(),
+            "--development-loopback-http",
+        ]);
+        setup::set_up(&program.setup, &mut service::random::os()).unwrap();
+        write_genesis(&at);
+        let reviewers = ReviewersKey::load(&at.join("keys/staff.json")).unwrap();
+        let reviewers = *reviewers.unlock_now(PASSPHRASE).secret();
+        Template { folder, reviewers }
+    });
+    &TEMPLATE
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::DirBuilder::new().mode(0o700).create(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 

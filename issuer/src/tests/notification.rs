@@ -73,7 +73,7 @@ async fn what_a_wallet_could_not_keep_is_revoked_and_offered_anew() {
         request_credentials(&site, &access, &keys(1)).await.status,
         StatusCode::UNAUTHORIZED
     );
-    let staff = site.log_in().await;
+    let staff = site.log_in();
     let (link, code) = site.make_offer(&staff, wallet.case).await;
     let form = super::wallet::token_form(&link, Some(&code));
     let access = site.post_form("/token", form).await.json["access_token"].clone();

@@ -74,13 +74,15 @@ async fn revoking_a_case_revokes_all_its_instances_and_no_other() {
     site.issuer.outbox.announce();
     let (wallet, access) = Wallet::with_access(&site).await;
     let issued = request_credentials(&site, &access, &keys(5)).await;
-    let staff = site.log_in().await;
+    let staff = site.log_in();
     let path = format!("/staff/cases/{}/revoke", wallet.case);
     assert_eq!(
         site.post(&path, Some(&staff), &json!({})).await.status,
         StatusCode::NO_CONTENT
     );
 
+    let late = request_credentials(&site, &access, &keys(1)).await;
+    assert_eq!(late.status, StatusCode::UNAUTHORIZED);
     let issuer = IssuerVerification::by_jwks(ID, &site.issuer.credential_keys.jwks()).unwrap();
     for compact in CredentialResponse::parse(&issued.body).unwrap().credentials {
         let credential = UnverifiedCredential::parse(&compact).unwrap();

@@ -114,7 +114,7 @@ async fn neg_a20_after_five_wrong_transaction_codes_the_right_one_is_refused_als
     assert_eq!(right.error(), (400, "invalid_grant"));
 
     let site = site.restart(&Registry::Confirms).await;
-    let staff = site.log_in().await;
+    let staff = site.log_in();
     let (link, code) = site.make_offer(&staff, wallet.case).await;
     assert_eq!(
         site.post_form("/token", token_form(&link, Some(&code)))
@@ -146,7 +146,7 @@ async fn neg_a20_a_hundred_parallel_guesses_count_as_five() {
 async fn a_new_offer_takes_the_place_of_the_one_before() {
     let site = Site::new(&Registry::Confirms);
     let (wallet, old_link, old_code) = Wallet::with_offer(&site).await;
-    let staff = site.log_in().await;
+    let staff = site.log_in();
     let (link, code) = site.make_offer(&staff, wallet.case).await;
     let old = site
         .post_form("/token", token_form(&old_link, Some(&old_code)))

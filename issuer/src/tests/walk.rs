@@ -45,7 +45,7 @@ struct Holder {
 impl Walk {
     async fn start(seed: u64) -> Self {
         let site = Site::new(&Registry::Silent);
-        let staff = site.log_in().await;
+        let staff = site.log_in();
         Self {
             site,
             staff,
@@ -176,7 +176,7 @@ impl Walk {
             site, rng, holders, ..
         } = self;
         let site = site.restart(&Registry::Silent).await;
-        let staff = site.log_in().await;
+        let staff = site.log_in();
         Self {
             site,
             staff,

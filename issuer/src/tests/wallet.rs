@@ -67,7 +67,7 @@ impl Wallet {
     /// Applies, is checked, and gets an offer: its link and transaction code.
     pub(super) async fn with_offer(site: &Site) -> (Self, String, String) {
         let wallet = Self::apply(site).await;
-        let staff = site.log_in().await;
+        let staff = site.log_in();
         site.pass_checks(&staff, wallet.case).await;
         let (link, code) = site.make_offer(&staff, wallet.case).await;
         (wallet, link, code)
