@@ -251,6 +251,16 @@ fn neg_p21_party_fields_are_bound_and_bounded() {
 }
 
 #[test]
+fn neg_p21_a_party_field_is_read_up_to_its_bound() {
+    let key = DecryptionKey::generate(KeyKind::P256, &mut rng(1));
+    for name in ["apu", "apv"] {
+        let with = |length: usize| parse(&with_header(&key, &json!({name: "A".repeat(length)})));
+        assert!(with(1_024).is_ok());
+        assert_eq!(with(1_028).unwrap_err(), JweError);
+    }
+}
+
+#[test]
 fn neg_p21_another_key_is_refused() {
     for kind in [KeyKind::P256, KeyKind::X25519] {
         let (key, other) = (
