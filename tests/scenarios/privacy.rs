@@ -3,21 +3,41 @@
 use std::collections::BTreeSet;
 
 use tests::canary::Canaries;
-use tests::journey;
+use tests::journey::{self, SPECIFIC_ACCOUNT};
+use tests::sandbox::{Person, Sandbox};
 
-use crate::harness::shared;
+use crate::harness::{folder, shared};
 
 #[tokio::test]
-async fn neg_e08_no_log_names_an_applicant() -> anyhow::Result<()> {
-    let shared = shared();
-    let wallet = shared.new_wallet();
-    let reviewer = shared.site.issuer.log_in(&shared.http()).await?;
-    journey::become_holder(&shared.site, &wallet, &reviewer).await?;
+async fn neg_e08_no_log_names_an_applicant_even_at_trace() -> anyhow::Result<()> {
+    let programs = &shared().programs;
+    let folder = tests::sandbox::folder::prepare(&folder("trace"))?;
+    let mut sandbox = Sandbox::set_up(&folder, programs).await?;
+    let roles = sandbox.companies.iter_mut().chain([&mut sandbox.issuer]);
+    for service in roles.chain(&mut sandbox.nodes) {
+        service.log_level = Some("trace");
+    }
+    sandbox.start_nodes().await?;
+    sandbox.start_roles().await?;
+
+    let wallet = sandbox.site.wallet(programs, Person::from_seed(77));
+    let reviewer = sandbox.site.issuer.log_in(&sandbox.http).await?;
+    journey::become_holder(&sandbox.site, &wallet, &reviewer).await?;
+    let a = sandbox.site.company("a")?;
+    let application = journey::open_account(&wallet, a, SPECIFIC_ACCOUNT).await?;
+    journey::decide(&a.log_in(&sandbox.http).await?, &application).await?;
+    sandbox.stop().await?;
+
     let canaries = Canaries::new(&wallet.person.secrets(), &[wallet.person.licence_png()?]);
-    assert_eq!(canaries.search(&shared.site.folder.join("logs"))?.hits, []);
-    let own_papers = canaries.search(&shared.site.folder.join("papers"))?;
+    let logs = canaries.search(&folder.join("logs"))?;
+    assert_eq!(logs.hits, []);
     assert!(
-        !own_papers.hits.is_empty(),
+        logs.bytes > 1_000_000,
+        "only {} bytes were logged: that is not TRACE",
+        logs.bytes
+    );
+    assert!(
+        !canaries.search(&folder.join("papers"))?.hits.is_empty(),
         "the search finds what is there"
     );
     Ok(())

@@ -221,6 +221,23 @@ async fn neg_e02_a_request_smuggled_behind_two_lengths_is_not_answered() {
     }
 }
 
+/// HTTP/2 and its floods have nobody to talk to here.
+#[tokio::test]
+async fn neg_e03_http_2_is_not_spoken() {
+    let running = start(&config()).await;
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let answer = exchange(running.address, preface).await;
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 400 "),
+        "{answer}"
+    );
+    assert!(
+        exchange(running.address, &get_request(""))
+            .await
+            .starts_with("HTTP/1.1 200 ")
+    );
+}
+
 #[tokio::test]
 async fn neg_e04_a_compressed_body_is_refused() {
     let request = Request::post("/echo")

@@ -7,19 +7,21 @@ use super::narrator::Narrator;
 use super::stage::{Accounts, Stage};
 use crate::canary::{Canaries, Searched};
 use crate::holder::Holder;
-use crate::journey::{SPECIFIC_ACCOUNT, try_open_account};
+use crate::journey::{self, SPECIFIC_ACCOUNT, try_open_account};
 use crate::ledger;
 use crate::load;
 use crate::sandbox::{COMPANY_A, COMPANY_B, Person, Sandbox};
 
 /// The person whose presentations are replayed and altered.
 const OTHER_PERSON_SEED: u64 = 8;
+/// The person whose credential is revoked.
+const REVOKED_PERSON_SEED: u64 = 12;
 
 /// Carries out all checks. Each is told; none stops the others.
 pub(super) async fn all(narrator: &mut Narrator, stage: &Stage, accounts: &Accounts) {
     who_knows_the_person(narrator, stage, accounts).await;
     what_the_ledger_says(narrator, stage, accounts).await;
-    refusals(narrator, stage, accounts).await;
+    refusals(narrator, stage).await;
     let offline = receipts_offline(&stage.sandbox);
     narrator
         .proof(
@@ -115,7 +117,7 @@ async fn what_the_ledger_says(narrator: &mut Narrator, stage: &Stage, accounts: 
 }
 
 /// What must be refused, by companies that take the same thing unspoiled.
-async fn refusals(narrator: &mut Narrator, stage: &Stage, accounts: &Accounts) {
+async fn refusals(narrator: &mut Narrator, stage: &Stage) {
     let sandbox = &stage.sandbox;
     let person = Person::from_seed(OTHER_PERSON_SEED);
     let mut holder = None;
@@ -146,7 +148,7 @@ async fn refusals(narrator: &mut Narrator, stage: &Stage, accounts: &Accounts) {
             check,
         )
         .await;
-    let check = revoked(stage, &accounts.first.case);
+    let check = revoked(stage);
     narrator
         .proof(
             "revoked_refused",
@@ -386,12 +388,19 @@ async fn altered_image(sandbox: &Sandbox, holder: &mut Holder) -> anyhow::Result
     ))
 }
 
-/// The person of the story tries once more after the consortium has revoked.
-async fn revoked(stage: &Stage, case: &str) -> anyhow::Result<String> {
-    stage.reviewer.revoke(case).await?;
-    let company = stage.sandbox.site.company(COMPANY_B.short)?;
-    crate::journey::until_refused(|| try_open_account(&stage.wallet, company, SPECIFIC_ACCOUNT))
-        .await
+/// A third person opens an account at A, is revoked, and tries B. The person of the story keeps a good credential.
+async fn revoked(stage: &Stage) -> anyhow::Result<String> {
+    let site = &stage.sandbox.site;
+    let wallet = stage
+        .wallet
+        .of_another(site, Person::from_seed(REVOKED_PERSON_SEED));
+    let case = journey::become_holder(site, &wallet, &stage.reviewer).await?;
+    try_open_account(&wallet, site.company(COMPANY_A.short)?, SPECIFIC_ACCOUNT).await?;
+    stage.reviewer.revoke(&case).await?;
+    let company = site.company(COMPANY_B.short)?;
+    let refused =
+        journey::until_refused(|| try_open_account(&wallet, company, SPECIFIC_ACCOUNT)).await?;
+    Ok(format!("taken by A before; then {refused}"))
 }
 
 async fn receipts_offline(sandbox: &Sandbox) -> anyhow::Result<String> {

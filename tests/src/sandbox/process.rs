@@ -27,12 +27,13 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a program. Its output is appended to `log`.
+    /// Starts a program. Its output is appended to `log`; `log_level` becomes its `RUST_LOG`.
     pub fn start<A: AsRef<OsStr>>(
         name: &str,
         program: &Path,
         arguments: impl IntoIterator<Item = A>,
         log: &Path,
+        log_level: Option<&str>,
     ) -> anyhow::Result<Self> {
         let output = File::options()
             .create(true)
@@ -40,7 +41,11 @@ impl Process {
             .open(log)
             .context("opening a log")?;
         let log_begins = output.metadata()?.len();
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        if let Some(log_level) = log_level {
+            command.env("RUST_LOG", log_level);
+        }
+        let child = command
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
@@ -146,6 +151,7 @@ mod tests {
             Path::new("/bin/sh"),
             ["-c", script],
             &folder.join("log"),
+            None,
         )
         .unwrap()
     }

@@ -23,6 +23,8 @@ pub struct Service {
     config: PathBuf,
     log: PathBuf,
     process: Option<Process>,
+    /// What `RUST_LOG` is set to; nothing is as in production.
+    pub log_level: Option<&'static str>,
 }
 
 impl Service {
@@ -50,6 +52,7 @@ impl Service {
             config,
             log,
             process: None,
+            log_level: None,
         }
     }
 
@@ -67,6 +70,7 @@ impl Service {
             &self.program,
             arguments,
             &self.log,
+            self.log_level,
         )?);
         Ok(())
     }

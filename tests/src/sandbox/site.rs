@@ -186,13 +186,18 @@ impl Site {
 
     /// A wallet for a person, not made yet.
     pub fn wallet(&self, programs: &Programs, person: Person) -> Wallet {
-        let name = person.full_name_latin().to_lowercase().replace(' ', "-");
         Wallet::new(
             programs,
-            self.folder.join("wallets").join(name),
+            self.wallet_folder(&person),
             person,
             WALLET_PASSPHRASE,
         )
+    }
+
+    /// Where a person's wallet is.
+    pub fn wallet_folder(&self, person: &Person) -> PathBuf {
+        let name = person.full_name_latin().to_lowercase().replace(' ', "-");
+        self.folder.join("wallets").join(name)
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 use super::command::{Said, run};
-use super::{Person, Process, Programs, Secret};
+use super::{Person, Process, Programs, Secret, Site};
 
 const KILL_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -32,6 +32,17 @@ impl Wallet {
             folder,
             passphrase: passphrase.to_owned(),
             program: programs.wallet(),
+        }
+    }
+
+    /// A wallet for another person, with the same program.
+    pub fn of_another(&self, site: &Site, person: Person) -> Self {
+        let folder = site.wallet_folder(&person);
+        Self {
+            person,
+            folder,
+            passphrase: self.passphrase.clone(),
+            program: self.program.clone(),
         }
     }
 
@@ -71,6 +82,7 @@ impl Wallet {
             &self.program,
             self.arguments(arguments, &passphrase),
             log,
+            None,
         )?;
         ensure!(
             delay < KILL_PATIENCE,
