@@ -63,21 +63,28 @@ pub(crate) async fn receive(
     body: &[u8],
     now: Timestamp,
 ) -> Result<ResponseAnswer, ReceiveError> {
+    let request_id = request_id.to_owned();
     let response = match UnverifiedResponse::parse(body).map_err(Refused::from)? {
         UnverifiedResponse::Encrypted(response) => response,
-        UnverifiedResponse::Error(error) => return fail(verifier, request_id, &error, now),
+        UnverifiedResponse::Error(error) => {
+            return blocking(verifier, move |verifier| {
+                fail(verifier, &request_id, &error, now)
+            })
+            .await;
+        }
     };
-    let session = session::find(&verifier.vault, request_id)?.ok_or(Refused::NotWaiting)?;
-    let waiting = session.value.waiting(now).ok_or(Refused::NotWaiting)?;
     let trusted = verifier
         .registry
         .trusted()
         .ok_or(ReceiveError::Unavailable)?;
-    let presented = verify_now(verifier, request_id, &response, waiting, &trusted, now)?;
+    let (id, parties) = (request_id.clone(), Arc::clone(&trusted));
+    let presented = blocking(verifier, move |verifier| {
+        verify_now(verifier, &id, &response, &parties, now)
+    })
+    .await?;
     let history = history(verifier, &presented, &trusted).await?;
     check_current(verifier, &presented, &trusted, now).await?;
     let accepted = Accepted { presented, history };
-    let request_id = request_id.to_owned();
     blocking(verifier, move |verifier| {
         store_accepted(verifier, &request_id, &accepted, now, &mut random::os())
     })
@@ -107,21 +114,25 @@ fn fail(
     }
 }
 
+/// All that needs nothing but what was received and is at hand.
 fn verify_now(
     verifier: &Verifier,
     request_id: &str,
     response: &EncryptedResponse,
-    waiting: &Waiting,
     trusted: &TrustedParties,
     now: Timestamp,
-) -> Result<Presented, Refused> {
+) -> Result<Presented, ReceiveError> {
+    let session = session::find(&verifier.vault, request_id)?.ok_or(Refused::NotWaiting)?;
+    let waiting = session.value.waiting(now).ok_or(Refused::NotWaiting)?;
     let request = request::parameters(verifier, request_id, waiting).ok_or(Refused::NotWaiting)?;
     let known = verify::Known {
         genesis: &verifier.genesis,
         trusted,
         verifier: verifier.id(),
     };
-    verify::verify(response, waiting, &request, request_id, &known, now)
+    Ok(verify::verify(
+        response, waiting, &request, request_id, &known, now,
+    )?)
 }
 
 async fn history(
