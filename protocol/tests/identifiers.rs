@@ -74,7 +74,9 @@ fn credential(iss: &str, vct: &str) -> String {
 
 fn trusted() -> IssuerVerification {
     let mut jwk = key(1).public_key().to_jwk();
-    jwk["kid"] = "k".into();
+    jwk.as_object_mut()
+        .unwrap()
+        .insert("kid".to_owned(), "k".into());
     IssuerVerification::by_jwks(ISSUER, &json!({"keys": [jwk]})).unwrap()
 }
 
