@@ -8,3 +8,4 @@ mod items_3_ledger;
 mod items_4_operation;
 mod journeys;
 mod privacy;
+mod second_reader;

@@ -1,7 +1,7 @@
 //! Rules for KYC cases: the order of their steps, and the erasure of their evidence.
 
+use protocol::registry::KeyBytes;
 use protocol::registry::record::{CaseEvent, Erasure, Record};
-use protocol::registry::{KeyBytes, OPENED};
 
 use super::{BlockContext, Rejection, State};
 
@@ -69,9 +69,8 @@ impl State<'_> {
         let step = definition
             .step(event.code)
             .ok_or(Rejection::StepNotAllowed)?;
-        let opens = case.steps.is_empty();
+        // Every step but the one that opens a case comes after another one, so a case cannot begin elsewhere.
         let allowed = case.stage == Stage::Open
-            && opens == (step.code == OPENED)
             && !case.steps.contains(&step.code)
             && step.after.iter().all(|before| case.steps.contains(before));
         if !allowed {

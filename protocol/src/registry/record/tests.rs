@@ -187,6 +187,25 @@ fn neg_l01_a_signature_under_another_domain_tag_is_refused() {
     }
 }
 
+/// Whoever verifies by the stricter rules of RFC 8032 would refuse this record, and consensus would fall apart over it.
+#[test]
+fn ed25519_signatures_follow_zip_215() {
+    let mut neutral_point = [0; 32];
+    neutral_point[0] = 1;
+    let statement = Statement {
+        network: NETWORK,
+        body: event(),
+        author: Author::Ed25519(neutral_point),
+    };
+    let mut signature = [0; 64];
+    signature[0] = 1;
+    assert!(decode_and_verify(&statement.encode_signed(&signature)).is_ok());
+
+    let strict = crate::identity::PublicKey::from_bytes(Algorithm::EdDsa, &neutral_point);
+    let message = tagged(SIGNATURE_TAG, &statement.encode());
+    assert!(!strict.is_ok_and(|key| key.verify(&message, &signature).is_ok()));
+}
+
 #[test]
 fn the_id_does_not_depend_on_the_signature() {
     let key = SigningKey::from_secret(Algorithm::Es256, &[8; 32]).unwrap();

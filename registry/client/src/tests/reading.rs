@@ -85,6 +85,30 @@ async fn neg_l07_a_ledger_shorter_than_the_one_seen_is_refused() {
 }
 
 #[tokio::test]
+async fn neg_l07_an_old_checkpoint_is_refused_although_the_node_proves_that_the_new_one_extends_it()
+{
+    let mut world = World::new().await;
+    let (old, new) = (world.ledger(3), world.ledger(5));
+    world.client.remember(&new.note()).unwrap();
+    world.all(|_member| {
+        let (old, new) = (old.clone(), new.clone());
+        move |request| {
+            let proves = request.path.starts_with("/consistency");
+            Some(if proves {
+                new.answer(request)
+            } else {
+                old.answer(request)
+            })
+        }
+    });
+    let refused = world.client.checkpoint(NOW).await;
+    assert!(matches!(
+        refused,
+        Err(ReadError::Unavailable(Some(Fault::Stale)))
+    ));
+}
+
+#[tokio::test]
 async fn neg_l07_another_root_of_the_same_size_is_a_proof_of_a_fork() {
     let world = World::honest(5).await;
     let mut other = world.ledger(5);
@@ -227,26 +251,36 @@ async fn a_case_is_read_whole_although_one_node_hides_its_end() {
 
 #[tokio::test]
 async fn a_node_that_names_entries_of_another_case_is_passed_over() {
-    let mut world = World::new().await;
-    let ledger = world.ledger(6);
-    world.all(|member| {
-        let ledger = ledger.clone();
-        move |request| {
-            if member == 0 && request.path.starts_with("/cases/") {
-                return Some(Reply::text(r#"{"records":[0,1,2,3,9999]}"#));
+    for lie in [
+        r#"{"records":[0,1,2,3]}"#,
+        r#"{"records":[1,9999]}"#,
+        r#"{"records":[1,1.5]}"#,
+    ] {
+        let mut world = World::new().await;
+        let ledger = world.ledger(6);
+        world.all(|member| {
+            let ledger = ledger.clone();
+            move |request| {
+                if member == 0 && request.path.starts_with("/cases/") {
+                    return Some(Reply::text(lie));
+                }
+                Some(ledger.answer(request))
             }
-            Some(ledger.answer(request))
+        });
+        for _order in 0..8 {
+            let entries = world.client.case(&case(1)).await.unwrap();
+            let indexes: Vec<u64> = entries.iter().map(|entry| entry.index()).collect();
+            assert_eq!(indexes, [1, 3, 5], "{lie}");
         }
-    });
-    for _order in 0..5 {
-        let entries = world.client.case(&case(1)).await.unwrap();
-        let indexes: Vec<u64> = entries.iter().map(|entry| entry.index()).collect();
-        assert_eq!(indexes, [1, 3, 5]);
     }
-    assert!(matches!(
-        world.client.case(&case(9)).await,
-        Err(ReadError::NotFound)
-    ));
+}
+
+#[tokio::test]
+async fn a_case_that_nobody_knows_is_not_found() {
+    let world = World::honest(6).await;
+    assert!(world.client.case(&case(1)).await.is_ok());
+    let unknown = world.client.case(&case(9)).await;
+    assert!(matches!(unknown, Err(ReadError::NotFound)));
 }
 
 #[tokio::test]
