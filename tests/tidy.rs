@@ -26,9 +26,9 @@ const EDGES: [(&str, &[&str]); 11] = [
     ),
     (
         "verifier",
-        &["protocol", "did", "vault", "service", "registry-client"],
+        &["protocol", "vault", "service", "registry-client"],
     ),
-    ("wallet", &["protocol", "did", "vault", "registry-client"]),
+    ("wallet", &["protocol", "vault", "registry-client"]),
     (
         "tests",
         &[

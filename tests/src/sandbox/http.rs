@@ -1,5 +1,7 @@
 //! JSON over HTTP to the sandbox's services.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 use reqwest::RequestBuilder;
 use serde_json::Value;
@@ -8,6 +10,8 @@ use url::Url;
 
 /// Answers of the sandbox are not larger than this.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A service may wait for the registry as long as a record takes on a busy machine.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An HTTP client for loopback.
 #[derive(Clone, Debug)]
@@ -30,17 +34,17 @@ impl Http {
 
     /// GET.
     pub async fn get(&self, url: &Url) -> anyhow::Result<Answer> {
-        self.send(self.client.get(url)).await
+        self.send(self.getting(url)).await
     }
 
     /// A GET request to add to.
     pub fn getting(&self, url: &Url) -> RequestBuilder {
-        self.client.get(url)
+        self.client.get(url).timeout(ANSWER_TIMEOUT)
     }
 
     /// A POST request to add to.
     pub fn posting(&self, url: &Url) -> RequestBuilder {
-        self.client.post(url)
+        self.client.post(url).timeout(ANSWER_TIMEOUT)
     }
 
     /// GET of a JSON document that has to be there.
