@@ -88,6 +88,9 @@ struct GenesisArguments {
     out: PathBuf,
 }
 
+/// The consensus engine opens several spans for every message, which cost more than they tell.
+const LOG: &str = "info,commonware=warn";
+
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run { config } => run(&config),
@@ -104,7 +107,7 @@ fn main() -> ExitCode {
 }
 
 fn run(config: &Path) -> anyhow::Result<()> {
-    service::telemetry::start();
+    service::telemetry::start_with(LOG);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

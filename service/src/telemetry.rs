@@ -9,7 +9,12 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts the log of this process, at `info` or at what `RUST_LOG` says. A second call changes nothing.
 pub fn start() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    start_with("info");
+}
+
+/// The same with other directives where `RUST_LOG` says nothing, for a program that runs a talkative library.
+pub fn start_with(directives: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(directives));
     let started = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

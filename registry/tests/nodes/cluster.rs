@@ -268,6 +268,12 @@ impl Cluster {
             .unwrap()
     }
 
+    /// The height that a node has committed.
+    pub(crate) async fn height(&self, number: usize) -> u64 {
+        let health: Value = self.get(number, "/healthz").await.json().await.unwrap();
+        health["height"].as_u64().unwrap()
+    }
+
     /// The size of the ledger that a node shows to readers; none if it does not answer.
     pub(crate) async fn size(&self, number: usize) -> Option<u64> {
         let answer = self

@@ -38,6 +38,7 @@ async fn load() {
     let records: Vec<Record> = (0..3200).map(|_| cluster.opened_case()).collect();
     let begun = Instant::now();
     let before = usage(&cluster);
+    let first = cluster.height(0).await;
     let mut latencies: Vec<Duration> = stream::iter(records.iter().enumerate())
         .map(async |(number, record)| {
             let begun = Instant::now();
@@ -51,13 +52,32 @@ async fn load() {
     let elapsed = begun.elapsed();
     latencies.sort();
     let cpu = usage(&cluster).cpu_ms - before.cpu_ms;
+    let blocks = cluster.height(0).await - first;
     println!(
-        "64 clients: {:.0} records/s, p50 {:?}, p99 {:?}; {cpu} ms of processor time, {:?}",
+        "64 clients: {:.0} records/s in {blocks} blocks, p50 {:?}, p99 {:?}; {cpu} ms of processor time, {:?}",
         records.len() as f64 / elapsed.as_secs_f64(),
         latencies[latencies.len() / 2],
         latencies[latencies.len() * 99 / 100],
         usage(&cluster)
     );
+
+    let size = cluster.size(0).await;
+    cluster.kill(3);
+    let begun = Instant::now();
+    cluster.spawn(3);
+    cluster.until_serving(3).await;
+    println!("restart with {size:?} entries: {:?}", begun.elapsed());
+
+    cluster.kill(3);
+    std::fs::remove_dir_all(cluster.directory(3).join("data")).unwrap();
+    let begun = Instant::now();
+    cluster.spawn(3);
+    cluster
+        .until("the empty node has caught up", async || {
+            cluster.size(3).await == size
+        })
+        .await;
+    println!("from an empty disk: {:?}", begun.elapsed());
 }
 
 /// Processor time and resident memory of all nodes.
