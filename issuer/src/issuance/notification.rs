@@ -75,13 +75,13 @@ pub(super) fn notify(
     let case = issuance.value.case;
     match request.event {
         NotificationEvent::Accepted => {
-            note(issuer, &request.notification_id)?;
             closing::close(issuer, case, Outcome::Issued, now)?;
+            note(issuer, &request.notification_id)?;
         }
         NotificationEvent::Failure | NotificationEvent::Deleted => {
             mark_revoked(issuer, &issuance.value.statuses, now)?;
-            note(issuer, &request.notification_id)?;
             reopen(issuer, &issuance.value)?;
+            note(issuer, &request.notification_id)?;
         }
     }
     tracing::info!(%case, event = request.event.as_str(), "notification");

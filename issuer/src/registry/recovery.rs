@@ -59,7 +59,7 @@ async fn standing(client: &RegistryClient, ours: &CaseEvent) -> Option<u64> {
         matches!(entry.record().body(), Body::CaseEvent(theirs)
             if theirs.sequence == ours.sequence && theirs.commitment == ours.commitment)
     };
-    let entries = client.case(&ours.case).await.ok()?;
+    let entries = client.case(&ours.case, &[]).await.ok()?;
     entries.iter().find(is_ours).map(VerifiedEntry::index)
 }
 

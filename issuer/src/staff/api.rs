@@ -76,7 +76,6 @@ async fn open_session(
     let wait = |_: SessionError| Refusal::of(ProblemType::TooManyRequests);
     issuer.sessions.may_try(&name, clock::now()).map_err(wait)?;
     let Ok(key) = issuer.reviewers.unlock(&name, passphrase).await else {
-        issuer.sessions.failed(&name, clock::now());
         tracing::warn!("log-in refused");
         return Err(Refusal::unauthorized());
     };

@@ -75,13 +75,18 @@ impl Subject {
 }
 
 impl RegistryClient {
-    /// The records of a case, in their order.
+    /// The records of a case, in their order. The nodes of the members in `avoid` are not asked: who knows the case need not
+    /// learn who looks at it.
     ///
     /// # Errors
     ///
     /// Fails if there is no such case, or too few nodes answer.
-    pub async fn case(&self, case: &CaseId) -> Result<Vec<VerifiedEntry>, ReadError> {
-        self.history(&Subject::Case(*case)).await
+    pub async fn case(
+        &self,
+        case: &CaseId,
+        avoid: &[&str],
+    ) -> Result<Vec<VerifiedEntry>, ReadError> {
+        self.history(&Subject::Case(*case), avoid).await
     }
 
     /// The designation of an application and its outcomes, in their order.
@@ -93,16 +98,20 @@ impl RegistryClient {
         &self,
         application: &ApplicationId,
     ) -> Result<Vec<VerifiedEntry>, ReadError> {
-        self.history(&Subject::Application(*application)).await
+        self.history(&Subject::Application(*application), &[]).await
     }
 
-    async fn history(&self, subject: &Subject) -> Result<Vec<VerifiedEntry>, ReadError> {
+    async fn history(
+        &self,
+        subject: &Subject,
+        avoid: &[&str],
+    ) -> Result<Vec<VerifiedEntry>, ReadError> {
         let mut pauses = self.pauses.iter();
         loop {
             let (mut answers, mut last_fault) = (0, None);
             let mut entries: BTreeMap<u64, VerifiedEntry> = BTreeMap::new();
             let floor = self.memory.last().map_or(0, |last| last.size());
-            for node in self.shuffled(&[]) {
+            for node in self.shuffled(avoid) {
                 match self.history_from(node, subject, &entries, floor).await {
                     Ok(new) => {
                         entries.extend(new.into_iter().map(|entry| (entry.index(), entry)));

@@ -18,7 +18,7 @@
 //! };
 //! let registry = RegistryClient::new(Arc::new(genesis), &options)?;
 //! let case: CaseId = "30313233343536373839616263646566".parse()?;
-//! for entry in registry.case(&case).await? {
+//! for entry in registry.case(&case, &[]).await? {
 //!     println!("{} {:?}", entry.index(), entry.record().body());
 //! }
 //! # Ok(())

@@ -30,7 +30,10 @@ async fn a_case_is_recorded_read_and_erased_through_the_client() {
     let mut cluster = Cluster::start(4, 0).await;
     let client = client(&cluster);
     let case = CaseId::random(&mut cluster.rng);
-    assert!(matches!(client.case(&case).await, Err(ReadError::NotFound)));
+    assert!(matches!(
+        client.case(&case, &[]).await,
+        Err(ReadError::NotFound)
+    ));
     for (sequence, code) in (0..).zip([1, 2, 6]) {
         let event = cluster.case_event(case, sequence, code);
         let receipt = client.submit(&event, &["member0.example"]).await.unwrap();
@@ -43,7 +46,7 @@ async fn a_case_is_recorded_read_and_erased_through_the_client() {
     let erasure = Record::sign(cluster.genesis.network(), erasure, &cluster.issuer);
     client.submit(&erasure, &[]).await.unwrap();
 
-    let entries = client.case(&case).await.unwrap();
+    let entries = client.case(&case, &[]).await.unwrap();
     let indexes: Vec<u64> = entries.iter().map(|entry| entry.index()).collect();
     assert_eq!(indexes, [0, 1, 2, 3]);
     assert_eq!(entries[3].record(), &erasure);

@@ -15,11 +15,13 @@ const IDLE_SECONDS: u64 = 15 * 60;
 /// A session ends after this, used or not.
 const LIFETIME_SECONDS: u64 = 8 * 60 * 60;
 /// Wrong passphrases for one name before it must wait.
-const FAILURES_MAX: u32 = 5;
-/// How long a name waits after [`FAILURES_MAX`].
+const TRIES_MAX: u32 = 5;
+/// How long a name waits after [`TRIES_MAX`].
 const LOCKED_SECONDS: u64 = 60;
-/// Names whose failures are remembered.
-const FAILING_NAMES_MAX: usize = 1_024;
+/// Names whose tries are remembered.
+const TRIED_NAMES_MAX: usize = 1_024;
+/// No staff name is longer.
+const NAME_BYTES_MAX: usize = 256;
 
 /// Why there is no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +44,7 @@ pub struct Sessions<T> {
 
 struct Open<T> {
     sessions: HashMap<BearerHash, Session<T>>,
-    failures: HashMap<String, Failures>,
+    tries: HashMap<String, Tries>,
 }
 
 struct Session<T> {
@@ -52,7 +54,7 @@ struct Session<T> {
     used: Timestamp,
 }
 
-struct Failures {
+struct Tries {
     count: u32,
     last: Timestamp,
 }
@@ -62,39 +64,42 @@ impl<T> Default for Sessions<T> {
         Self {
             open: Mutex::new(Open {
                 sessions: HashMap::new(),
-                failures: HashMap::new(),
+                tries: HashMap::new(),
             }),
         }
     }
 }
 
 impl<T> Sessions<T> {
-    /// To be asked before a passphrase is checked.
+    /// To be asked before a passphrase is checked: counts a try, which a session that opens takes back.
     ///
     /// # Errors
     ///
-    /// [`SessionError::Locked`] while a name must wait.
+    /// [`SessionError::Locked`] while a name must wait, and for a name that nobody has.
     pub fn may_try(&self, name: &str, now: Timestamp) -> Result<(), SessionError> {
-        let mut open = self.lock();
-        open.failures
-            .retain(|_, failures| now < failures.last.plus_seconds(LOCKED_SECONDS));
-        match open.failures.get(name) {
-            Some(failures) if failures.count >= FAILURES_MAX => Err(SessionError::Locked),
-            Some(_) | None => Ok(()),
+        if name.len() > NAME_BYTES_MAX {
+            return Err(SessionError::Locked);
         }
-    }
-
-    /// To be told when a passphrase was wrong.
-    pub fn failed(&self, name: &str, now: Timestamp) {
         let mut open = self.lock();
-        if open.failures.len() < FAILING_NAMES_MAX || open.failures.contains_key(name) {
-            let failures = open.failures.entry(name.to_owned()).or_insert(Failures {
-                count: 0,
-                last: now,
-            });
-            failures.count = failures.count.saturating_add(1);
-            failures.last = now;
+        open.tries
+            .retain(|_, tries| now < tries.last.plus_seconds(LOCKED_SECONDS));
+        if open.tries.len() >= TRIED_NAMES_MAX && !open.tries.contains_key(name) {
+            // The least tried name makes room, so that made-up names cannot crowd out one that is being guessed at.
+            let least = open.tries.iter().min_by_key(|(_, tries)| tries.count);
+            if let Some(least) = least.map(|(name, _)| name.clone()) {
+                open.tries.remove(&least);
+            }
         }
+        let tries = open.tries.entry(name.to_owned()).or_insert(Tries {
+            count: 0,
+            last: now,
+        });
+        if tries.count >= TRIES_MAX {
+            return Err(SessionError::Locked);
+        }
+        tries.count += 1;
+        tries.last = now;
+        Ok(())
     }
 
     /// Opens a session and gives its token.
@@ -114,7 +119,7 @@ impl<T> Sessions<T> {
         if open.sessions.len() >= SESSIONS_MAX {
             return Err(SessionError::Full);
         }
-        open.failures.remove(name);
+        open.tries.remove(name);
         let token = Bearer::generate(rng);
         let session = Session {
             name: name.into(),
@@ -226,11 +231,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_waits_after_too_many_failures() {
+    fn a_name_waits_after_too_many_tries() {
         let sessions = Sessions::<()>::default();
-        for _ in 0..FAILURES_MAX {
+        for _ in 0..TRIES_MAX {
             assert_eq!(sessions.may_try("sato", START), Ok(()));
-            sessions.failed("sato", START);
         }
         assert_eq!(sessions.may_try("sato", START), Err(SessionError::Locked));
         assert_eq!(sessions.may_try("suzuki", START), Ok(()));

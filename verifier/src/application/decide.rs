@@ -85,6 +85,11 @@ fn blocking(application: &record::Application, now: Timestamp) -> Vec<Finding> {
     if application.standing != Standing::Valid || application.credential.expires <= now {
         findings.push(Finding::CredentialNotValid);
     }
+    let lapsed = |designated: &record::Designated| designated.expires <= now;
+    if application.designated.as_ref().is_some_and(lapsed) {
+        // The registry takes no outcome after this time, so the account would stand nowhere on it.
+        findings.push(Finding::ConsentReceiptMissing);
+    }
     findings
 }
 

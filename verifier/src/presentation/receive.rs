@@ -324,7 +324,7 @@ fn facts(waiting: &Waiting, accepted: &Accepted, known: Known) -> Facts {
             Some(_) => ConsentReceipt::Verified,
             None => ConsentReceipt::Missing,
         },
-        declaration: waiting.asked,
+        declaration: accepted.presented.asked,
         birthdate: person.birthdate,
         country: person.country,
         nationalities: person.nationalities,

@@ -23,6 +23,7 @@ use serde_json::Value;
 
 use super::query::CREDENTIAL_ID;
 use crate::application::session::Waiting;
+use crate::policy::Declaration;
 
 /// Why a response is refused.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +104,8 @@ pub(crate) struct Presented {
     pub(crate) claims: Value,
     pub(crate) consent: Option<VerifiedConsent>,
     pub(crate) documents: Vec<DisclosedDocument>,
+    /// What the request that was answered asked of the declaration; a later fetch of the request changes nothing.
+    pub(crate) asked: Declaration,
     checks: Vec<Check>,
     digests: Vec<ContentDigest>,
 }
@@ -167,6 +170,7 @@ pub(crate) fn verify(
         claims,
         consent,
         documents,
+        asked: waiting.asked,
         checks,
         digests,
     })

@@ -83,7 +83,6 @@ async fn open_session(
         .may_try(&name, clock::now())
         .map_err(wait)?;
     if verifier.staff.log_in(&name, &passphrase).await.is_err() {
-        verifier.sessions.failed(&name, clock::now());
         tracing::warn!("log-in refused");
         return Err(Refusal::unauthorized());
     }

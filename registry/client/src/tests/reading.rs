@@ -243,7 +243,7 @@ async fn a_case_is_read_whole_although_one_node_hides_its_end() {
             let ledger = ledger.clone();
             move |request| Some(ledger.answer(request))
         });
-        let entries = world.client.case(&case(0)).await.unwrap();
+        let entries = world.client.case(&case(0), &[]).await.unwrap();
         let indexes: Vec<u64> = entries.iter().map(|entry| entry.index()).collect();
         assert_eq!(indexes, [0, 2, 4, 6]);
     }
@@ -268,7 +268,7 @@ async fn a_node_that_names_entries_of_another_case_is_passed_over() {
             }
         });
         for _order in 0..8 {
-            let entries = world.client.case(&case(1)).await.unwrap();
+            let entries = world.client.case(&case(1), &[]).await.unwrap();
             let indexes: Vec<u64> = entries.iter().map(|entry| entry.index()).collect();
             assert_eq!(indexes, [1, 3, 5], "{lie}");
         }
@@ -278,8 +278,8 @@ async fn a_node_that_names_entries_of_another_case_is_passed_over() {
 #[tokio::test]
 async fn a_case_that_nobody_knows_is_not_found() {
     let world = World::honest(6).await;
-    assert!(world.client.case(&case(1)).await.is_ok());
-    let unknown = world.client.case(&case(9)).await;
+    assert!(world.client.case(&case(1), &[]).await.is_ok());
+    let unknown = world.client.case(&case(9), &[]).await;
     assert!(matches!(unknown, Err(ReadError::NotFound)));
 }
 

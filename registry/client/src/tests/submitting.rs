@@ -156,7 +156,7 @@ fn all_futures_can_be_sent_between_threads() {
         sendable(client.checkpoint(NOW));
         sendable(client.trusted_parties(NOW));
         sendable(client.entry(0));
-        sendable(client.case(&case(0)));
+        sendable(client.case(&case(0), &[]));
         sendable(client.application(&protocol::registry::ApplicationId::from_bytes([0; 16])));
         sendable(client.status_list(&digest));
         sendable(client.publish_status_list(""));
