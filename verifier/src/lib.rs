@@ -3,7 +3,7 @@
 //! The service starts applications, signs requests, receives encrypted presentations and holds them against the registry;
 //! what it makes of them is decided by plain functions in `protocol` and by [`policy`]. What was disclosed lies in a vault.
 //!
-//! **Trusted**: the configuration, the genesis file, the vault's key, and that no more than a third of the registry's members
+//! **Trusted**: the configuration, the genesis file, the vault's key, and that fewer than a third of the registry's members
 //! lie together. **Not trusted**: wallets, browsers, single registry nodes, and whatever the network does.
 
 pub mod api;

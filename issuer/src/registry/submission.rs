@@ -165,7 +165,7 @@ async fn submit(
             tracing::warn!(%lane, sequence, %refusal, "the registry refuses a record");
             recover(issuer, client, queued, &record).await
         }
-        Err(error @ (SubmitError::Unavailable(_) | SubmitError::NoNode)) => {
+        Err(error @ (SubmitError::Unavailable(_) | SubmitError::Fork(_) | SubmitError::NoNode)) => {
             tracing::warn!(lane = %queued.lane, %error, "a record waits for the registry");
             Err(RETRY_PAUSE)
         }

@@ -37,13 +37,4 @@ impl Purpose {
             Self::StatusList => "statuslist+jwt",
         }
     }
-
-    /// Whether the signer may bring its key in the header. Everywhere else a `jwk` is an attacker's offer.
-    #[must_use]
-    pub const fn takes_jwk(self) -> bool {
-        match self {
-            Self::KeyProof => true,
-            Self::Credential | Self::KeyBinding | Self::RequestObject | Self::StatusList => false,
-        }
-    }
 }

@@ -25,7 +25,7 @@ pub use commitment::{
 };
 pub use genesis::{
     CertificateDer, Genesis, GenesisError, Issuer, KeyBytes, KeySet, Member, MemberRole, OPENED,
-    Parties, ProcessDefinition, Purpose, ServiceUrl, ServiceUrlError, StatusListEntry, Step,
-    TrustedParties, TrustedPartiesError, Verifier,
+    Parties, ProcessDefinition, Purpose, STATUS_LISTS_PER_ISSUER_MAX, ServiceUrl, ServiceUrlError,
+    StatusListEntry, Step, TrustedParties, TrustedPartiesError, Verifier,
 };
 pub use id::{ApplicationId, CaseId, ContentDigest, IdError, ListId, NetworkId, RecordId};

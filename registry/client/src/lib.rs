@@ -27,7 +27,7 @@
 //!
 //! # What it trusts
 //!
-//! The genesis file, and that of the members named in it no more than a third, rounded down, lie together.
+//! The genesis file, and that fewer than a third of the members named in it lie together.
 
 mod fault;
 mod history;

@@ -1,15 +1,14 @@
 //! Submitting records. It may be repeated at will: a record that stands already is answered with its receipt.
 
-use std::collections::BTreeMap;
-
 use protocol::registry::receipt::{
     RECEIPT_BYTES_MAX, ReceiptError, UnverifiedReceipt, VerifiedEntry, verify_receipt,
 };
 use protocol::registry::record::{RECORD_BYTES_MAX, Record};
 use reqwest::StatusCode;
 
+use crate::fault::Next;
 use crate::node::Node;
-use crate::{Fault, RegistryClient};
+use crate::{Fault, ReadError, RegistryClient};
 
 /// Why the ledger does not take a record, as a node says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +36,9 @@ pub enum SubmitError {
     /// No node gave a receipt. The record may stand or not: submitting it again is harmless.
     #[error("no node gave a receipt")]
     Unavailable(#[source] Option<Fault>),
+    /// The members signed two ledgers.
+    #[error("the registry has forked")]
+    Fork(#[source] ReadError),
     /// All members are to be avoided.
     #[error("there is no node to submit to")]
     NoNode,
@@ -79,10 +81,11 @@ impl RegistryClient {
     ///
     /// Fails if the ledger refuses the record or no node gives a receipt.
     pub async fn submit(&self, record: &Record, avoid: &[&str]) -> Result<Receipt, SubmitError> {
-        let mut refusals: BTreeMap<&str, Refusal> = BTreeMap::new();
         let mut last_fault = None;
         let mut pauses = self.pauses.iter();
         loop {
+            // Each round counts anew, and each reason by itself: what a lagging node refuses now it may take later.
+            let mut refusals: Vec<Refusal> = Vec::new();
             let nodes = self.shuffled(avoid);
             if nodes.is_empty() {
                 return Err(SubmitError::NoNode);
@@ -92,14 +95,18 @@ impl RegistryClient {
                 match self.submit_to(node, record).await {
                     Ok(Answer::Recorded(receipt)) => return Ok(*receipt),
                     Ok(Answer::Refused(refusal)) => {
-                        refusals.insert(node.name(), refusal);
-                        if refusals.len() >= believed {
+                        refusals.push(refusal);
+                        let same = refusals.iter().filter(|other| **other == refusal);
+                        if same.count() >= believed {
                             return Err(SubmitError::Refused(refusal));
                         }
                     }
                     Err(fault) => {
                         tracing::warn!(node = node.name(), %fault, "a record was not acknowledged");
-                        last_fault = Some(fault);
+                        match fault.next() {
+                            Next::AnotherNode(fault) => last_fault = Some(fault),
+                            Next::GiveUp(error) => return Err(SubmitError::Fork(error)),
+                        }
                     }
                 }
             }

@@ -82,7 +82,9 @@ impl Mempool {
             return Ok(Offered::Known);
         }
         let count = self.per_origin.entry(origin).or_default();
-        let full_of_origin = origin != Origin::Here && *count >= RECORDS_PER_PEER_MAX;
+        // Half of the room is for this node's own clients, whatever the peers send.
+        let full_of_origin = origin != Origin::Here
+            && (*count >= RECORDS_PER_PEER_MAX || self.waiting.len() >= RECORDS_MAX / 2);
         if full_of_origin || self.waiting.len() >= RECORDS_MAX {
             return Err(Full);
         }

@@ -148,6 +148,7 @@ impl Replica {
 
     /// Called every second: repeats what others may have missed.
     pub fn tick(&self, now: Timestamp, instant: Instant) {
+        self.forget_impossible();
         let again = self.mempool().tick(instant);
         for record in again {
             self.tell(

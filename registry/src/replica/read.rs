@@ -178,12 +178,16 @@ impl Replica {
     ///
     /// Fails if the store does.
     pub fn mirror_status_list(&self, token: &[u8]) -> Result<bool, StoreError> {
-        let committed = self.committed();
-        let is_latest = |digest: &ContentDigest| committed.state.is_latest_status_list(digest);
-        if !is_latest(&ContentDigest::of(token)) {
+        // The ledger is asked anew each time: it must not be held while the disk is written.
+        let is_latest =
+            |digest: &ContentDigest| self.committed().state.is_latest_status_list(digest);
+        let digest = ContentDigest::of(token);
+        if !is_latest(&digest) {
             return Ok(false);
         }
-        self.store.mirror().keep(token, is_latest)?;
+        if self.store.mirror().token(&digest)?.is_none() {
+            self.store.mirror().keep(token, is_latest)?;
+        }
         Ok(true)
     }
 }

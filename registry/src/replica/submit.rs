@@ -175,6 +175,21 @@ impl Replica {
         }
     }
 
+    /// Forgets what waits and can stand on the ledger no more, whoever still waits for it.
+    pub(super) fn forget_impossible(&self) {
+        let waiting = self.mempool().records();
+        for record in waiting {
+            let hopeless = match self.standing(&record) {
+                Standing::Recorded(_) => true,
+                Standing::Acceptable => false,
+                Standing::Rejected(rejection) => !may_change(rejection),
+            };
+            if hopeless {
+                self.mempool().remove(&record.id());
+            }
+        }
+    }
+
     /// Whether blocks are known to exist, or to come, that this node has not committed.
     fn may_be_behind(&self) -> bool {
         let (height, size) = {

@@ -1,7 +1,11 @@
 //! Rules for what issuers record of their credentials: batches of anchors and status list versions.
 
+use std::collections::BTreeSet;
+
 use protocol::registry::record::{CredentialBatch, Record, StatusListVersion};
-use protocol::registry::{ContentDigest, KeyBytes, ListId, StatusListEntry};
+use protocol::registry::{
+    ContentDigest, KeyBytes, ListId, STATUS_LISTS_PER_ISSUER_MAX, StatusListEntry,
+};
 
 use super::{Rejection, State};
 
@@ -44,7 +48,8 @@ impl State<'_> {
         Ok(())
     }
 
-    /// A list belongs to the issuer that recorded its first version; each version is the next one.
+    /// A list belongs to the issuer that recorded its first version; each version is the next one. An issuer has a bounded
+    /// number of lists, because every reader reads the document that names them all.
     pub(super) fn status_list_version(
         &mut self,
         record: &Record,
@@ -54,6 +59,9 @@ impl State<'_> {
         let next = match self.status_list(&version.list) {
             Some(latest) if latest.issuer != issuer => return Err(Rejection::NotAuthorised),
             Some(latest) => latest.sequence + 1,
+            None if self.lists_of(&issuer) >= STATUS_LISTS_PER_ISSUER_MAX => {
+                return Err(Rejection::NotAuthorised);
+            }
             None => 0,
         };
         Rejection::unless_next(version.sequence, next)?;
@@ -66,5 +74,15 @@ impl State<'_> {
         let document = self.trusted_parties_document();
         self.trusted_parties = ContentDigest::of(document.as_bytes());
         Ok(())
+    }
+
+    fn lists_of(&self, issuer: &KeyBytes) -> usize {
+        let lists: BTreeSet<&ListId> = self
+            .layers()
+            .flat_map(|layer| &layer.status_lists)
+            .filter(|(_list, version)| version.issuer == *issuer)
+            .map(|(list, _version)| list)
+            .collect();
+        lists.len()
     }
 }

@@ -150,7 +150,7 @@ async fn history(
     Ok(Some(presented.verify_history(&events, trusted)?))
 }
 
-/// Asks the newest status list. What the last look at the registry does not name is looked for once more.
+/// Asks the status list of the last look at the registry. What the last look at the registry does not name is looked for once more.
 async fn check_current(
     verifier: &Verifier,
     presented: &Presented,

@@ -111,8 +111,10 @@ pub(crate) async fn submit_queued(
                 );
                 remove(&verifier.vault, &waiting.id)?;
             }
-            Err(SubmitError::Unavailable(_) | SubmitError::NoNode) => {
-                tracing::warn!("outcome not recorded yet");
+            Err(
+                error @ (SubmitError::Unavailable(_) | SubmitError::Fork(_) | SubmitError::NoNode),
+            ) => {
+                tracing::warn!(%error, "outcome not recorded yet");
             }
         }
     }

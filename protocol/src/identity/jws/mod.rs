@@ -123,9 +123,6 @@ impl UnverifiedJws {
 
     /// Checks that the token was signed for `purpose` with `key`, and parses its payload.
     pub fn verify(self, purpose: Purpose, key: &PublicKey) -> Result<VerifiedJws, JwsError> {
-        if self.jwk().is_some() && !purpose.takes_jwk() {
-            return Err(JwsError::Header);
-        }
         self.verify_typed(purpose.typ(), key)
     }
 
@@ -133,6 +130,9 @@ impl UnverifiedJws {
     pub(crate) fn verify_typed(self, typ: &str, key: &PublicKey) -> Result<VerifiedJws, JwsError> {
         if self.typ() != Some(typ) {
             return Err(JwsError::Type);
+        }
+        if self.jwk().is_some() && typ != Purpose::KeyProof.typ() {
+            return Err(JwsError::Header);
         }
         self.check_signature(key)?;
         let payload =

@@ -12,7 +12,9 @@ mod tests;
 pub use parties::{Issuer, KeySet, Member, MemberRole, Parties, Purpose, Verifier};
 pub use parts::{CertificateDer, KeyBytes, ServiceUrl, ServiceUrlError};
 pub use process::{OPENED, ProcessDefinition, Step};
-pub use trusted::{StatusListEntry, TrustedParties, TrustedPartiesError};
+pub use trusted::{
+    STATUS_LISTS_PER_ISSUER_MAX, StatusListEntry, TrustedParties, TrustedPartiesError,
+};
 
 use canonical::canonical_json;
 use serde::{Deserialize, Serialize};

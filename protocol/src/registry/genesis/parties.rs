@@ -12,7 +12,7 @@ use crate::credential::ClaimPath;
 use crate::identity::PublicKey;
 
 const MEMBERS_MAX: usize = 64;
-const ISSUERS_MAX: usize = 64;
+pub(super) const ISSUERS_MAX: usize = 64;
 const VERIFIERS_MAX: usize = 1024;
 const PURPOSES_MAX: usize = 64;
 const CLAIMS_MAX: usize = 256;

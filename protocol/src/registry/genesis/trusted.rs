@@ -2,13 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::parties::ISSUERS_MAX;
 use super::{Genesis, GenesisError, Issuer, LIMITS, Member, Parties, ProcessDefinition, Verifier};
 use super::{canonical, canonical_json};
-use crate::json::{self, JsonError};
+use crate::json::{self, JsonError, Limits};
 use crate::registry::checkpoint::VerifiedCheckpoint;
 use crate::registry::{ContentDigest, ListId, NetworkId};
 
 const FORMAT: &str = "trusted-parties/1";
+/// Status lists of one issuer. The ledger takes no more, so that every reader can read the document.
+pub const STATUS_LISTS_PER_ISSUER_MAX: usize = 64;
+/// The document may name all lists of all issuers.
+const DOCUMENT_LIMITS: Limits = Limits {
+    elements: STATUS_LISTS_PER_ISSUER_MAX * ISSUERS_MAX,
+    ..LIMITS
+};
 
 /// Why a text is not the trusted parties document of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,7 +80,7 @@ impl TrustedParties {
         if ContentDigest::of(document.as_bytes()) != checkpoint.trusted_parties {
             return Err(TrustedPartiesError::Digest);
         }
-        let value = json::parse(document.as_bytes(), &LIMITS)?;
+        let value = json::parse(document.as_bytes(), &DOCUMENT_LIMITS)?;
         let read = Document::deserialize(&value).map_err(|_cause| TrustedPartiesError::Shape)?;
         let sorted = read.status_lists.is_sorted_by(|a, b| a.list < b.list);
         if canonical_json(&value) != document

@@ -4,6 +4,7 @@ use super::network::*;
 use crate::state::{Rejection, State};
 use protocol::Timestamp;
 use protocol::identity::SigningKey;
+use protocol::registry::STATUS_LISTS_PER_ISSUER_MAX;
 use protocol::registry::merkle::TreeHash;
 use protocol::registry::record::Body;
 
@@ -350,6 +351,19 @@ fn a_fork_leaves_the_state_below_as_it_is() {
     assert_eq!(above.size(), 4);
     assert_eq!(fork.size(), 3);
     assert_eq!(content(&state), before);
+}
+
+#[test]
+fn neg_l04_an_issuer_has_no_more_status_lists_than_readers_read() {
+    let lists = u8::try_from(STATUS_LISTS_PER_ISSUER_MAX).unwrap();
+    let mut state = ledger(&[]);
+    for list in 0..lists {
+        assert!(attempt(&mut state, status_list(list, 0, 1), &issuer(0)).is_ok());
+    }
+    let refused = attempt(&mut state, status_list(lists, 0, 1), &issuer(0));
+    assert_eq!(refused, Err(Rejection::NotAuthorised));
+    assert!(attempt(&mut state, status_list(0, 1, 2), &issuer(0)).is_ok());
+    assert!(attempt(&mut state, status_list(lists, 0, 1), &issuer(1)).is_ok());
 }
 
 #[test]
