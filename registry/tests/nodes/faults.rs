@@ -164,7 +164,14 @@ async fn submit_all(cluster: &Cluster, nodes: &[usize], records: &[Record]) {
 /// Every node has the same entries, and exactly the records once.
 async fn assert_same_ledger(cluster: &Cluster, records: &[Record]) {
     let mut ledgers = Vec::new();
+    let all = u64::try_from(records.len()).unwrap();
     for node in 0..4 {
+        // A node that was away may still be on its way.
+        cluster
+            .until("a node has caught up", async || {
+                cluster.size(node).await.is_some_and(|size| size >= all)
+            })
+            .await;
         let mut entries = Vec::new();
         for index in 0..records.len() {
             let entry = cluster.get(node, &format!("/entries/{index}")).await;
