@@ -37,7 +37,7 @@ pub enum SubmitError {
     /// Too many records wait.
     #[error(transparent)]
     Full(#[from] Full),
-    /// Not final, or not cosigned, within [`RECEIPT_TIMEOUT`].
+    /// Not final, or not cosigned, within the time that a submission waits.
     #[error("the record is not final yet")]
     NotYet,
     /// The store failed.
