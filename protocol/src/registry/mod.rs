@@ -28,4 +28,6 @@ pub use genesis::{
     Parties, ProcessDefinition, Purpose, STATUS_LISTS_PER_ISSUER_MAX, ServiceUrl, ServiceUrlError,
     StatusListEntry, Step, TrustedParties, TrustedPartiesError, Verifier,
 };
-pub use id::{ApplicationId, CaseId, ContentDigest, IdError, ListId, NetworkId, RecordId};
+pub use id::{
+    ApplicationId, BlocksDigest, CaseId, ContentDigest, IdError, ListId, NetworkId, RecordId,
+};

@@ -9,6 +9,7 @@
 //! | GET /consistency?from=N&to=M | | `{"from","to","hashes","checkpoint"}` | 400 404 |
 //! | GET /tile/{level}/{number} | | hashes, C2SP tlog-tiles | 400 404 |
 //! | GET /tile/entries/{number} | | entries, C2SP tlog-tiles | 400 404 |
+//! | GET /tile/blocks/{number} | | height and time of each entry's block | 400 404 |
 //! | GET /trusted-parties | | `{"checkpoint","document"}` | 404 |
 //! | GET /cases/{case} | | `{"records":[index]}` | 400 404 |
 //! | GET /applications/{application} | | `{"designation":index,"outcomes":[index]}` | 400 404 |

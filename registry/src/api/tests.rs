@@ -1,10 +1,10 @@
-use crate::fixture::{Network, block, bytes};
+use crate::fixture::{NOW, Network, block, bytes};
 use axum::{
     Router,
     body::Body,
     http::{Request, Response, StatusCode},
 };
-use protocol::registry::ContentDigest;
+use protocol::registry::{BlocksDigest, ContentDigest};
 use registry_consensus::Application as _;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -123,4 +123,38 @@ async fn other_methods_and_paths_are_problems() {
         nowhere.headers()["content-type"],
         "application/problem+json"
     );
+}
+
+#[tokio::test]
+async fn the_blocks_that_a_node_tells_are_those_of_its_checkpoint() {
+    let (network, replica, router, _directory) = node();
+    let (first, second) = (network.event(1, 0, 1), network.event(2, 0, 1));
+    let third = network.event(1, 1, 2);
+    for block in [
+        block(3, &[&first, &second]),
+        block(4, &[]),
+        block(7, &[&third]),
+    ] {
+        replica.commit(&block).unwrap();
+    }
+    let tile = send(&router, "GET", "/tile/blocks/000.p/3", "", vec![]).await;
+    assert_eq!(tile.status(), StatusCode::OK);
+    let tile = axum::body::to_bytes(tile.into_body(), 1024).await.unwrap();
+    let numbers: Vec<u64> = tile
+        .chunks(8)
+        .map(|number| u64::from_be_bytes(number.try_into().unwrap()))
+        .collect();
+    let time = |height: u64| NOW.as_unix() + height;
+    assert_eq!(numbers, [3, time(3), 3, time(3), 7, time(7)]);
+    let blocks =
+        BlocksDigest::START
+            .then(0, 3, NOW.plus_seconds(3))
+            .then(2, 7, NOW.plus_seconds(7));
+    let latest = replica.latest().unwrap();
+    assert_eq!(latest.checkpoint.checkpoint().blocks, blocks);
+
+    let longer = send(&router, "GET", "/tile/blocks/000.p/4", "", vec![]).await;
+    assert_eq!(longer.status(), StatusCode::NOT_FOUND);
+    let malformed = send(&router, "GET", "/tile/blocks/0", "", vec![]).await;
+    assert_eq!(malformed.status(), StatusCode::BAD_REQUEST);
 }

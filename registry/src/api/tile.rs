@@ -29,6 +29,7 @@ struct TileName {
 enum Content {
     Hashes(u8),
     Entries,
+    Blocks,
 }
 
 pub(super) async fn tile(
@@ -45,6 +46,7 @@ pub(super) async fn tile(
             blocking(move || replica.hash_tile(level, number, width), of_tree).await?
         }
         Content::Entries => blocking(move || replica.entry_tile(number, width), of_store).await?,
+        Content::Blocks => blocking(move || replica.block_tile(number, width), of_store).await?,
     };
     Ok(([FOR_EVER], bytes).into_response())
 }
@@ -55,6 +57,7 @@ impl TileName {
         let (content, rest) = path.split_once('/')?;
         let content = match content {
             "entries" => Content::Entries,
+            "blocks" => Content::Blocks,
             level => Content::Hashes(decimal(level).filter(|level| *level <= LEVEL_MAX)?),
         };
         let (number, width) = match rest.split_once(".p/") {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixture::{NOW, Network, key, peer};
-use protocol::registry::{checkpoint::write_checkpoint, merkle::TreeHash};
+use protocol::registry::{BlocksDigest, checkpoint::write_checkpoint, merkle::TreeHash};
 use tempfile::TempDir;
 
 /// Four members, each with its own store.
@@ -31,6 +31,7 @@ fn checkpoint(network: &Network, size: u64) -> Checkpoint {
         height: size,
         time: NOW,
         trusted_parties: ContentDigest::of(b"{}"),
+        blocks: BlocksDigest::START,
     }
 }
 

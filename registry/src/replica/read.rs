@@ -126,23 +126,52 @@ impl Replica {
     ///
     /// Fails if the store does.
     pub fn entry_tile(&self, number: u64, width: u32) -> Result<Option<Vec<u8>>, StoreError> {
-        let first = number.checked_mul(u64::from(TILE_WIDTH));
-        let range = first.and_then(|first| Some((first, first.checked_add(u64::from(width))?)));
-        let Some((first, end)) = range.filter(|(_, end)| *end <= self.size()) else {
+        let Some(entries) = self.entries(number, width) else {
             return Ok(None);
         };
         let mut bundle = Vec::new();
-        for index in first..end {
-            let entry = self
-                .store
-                .entry(index)?
-                .ok_or(StoreError::Damaged("a missing entry"))?;
+        for entry in entries {
+            let entry = entry?;
             let length =
                 u16::try_from(entry.record.len()).map_err(|_| StoreError::Damaged("entry"))?;
             bundle.extend_from_slice(&length.to_be_bytes());
             bundle.extend_from_slice(&entry.record);
         }
         Ok(Some(bundle))
+    }
+
+    /// Height and time of the block of each entry of a bundle, eight bytes each; none if the ledger is not that long.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn block_tile(&self, number: u64, width: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(entries) = self.entries(number, width) else {
+            return Ok(None);
+        };
+        let mut tile = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            tile.extend_from_slice(&entry.height.to_be_bytes());
+            tile.extend_from_slice(&entry.time.as_unix().to_be_bytes());
+        }
+        Ok(Some(tile))
+    }
+
+    /// The entries of a tile; none if the ledger is not that long.
+    fn entries(
+        &self,
+        number: u64,
+        width: u32,
+    ) -> Option<impl Iterator<Item = Result<Entry, StoreError>>> {
+        let first = number.checked_mul(u64::from(TILE_WIDTH))?;
+        let end = first.checked_add(u64::from(width))?;
+        let read = |index| {
+            self.store
+                .entry(index)?
+                .ok_or(StoreError::Damaged("a missing entry"))
+        };
+        (end <= self.size()).then(|| (first..end).map(read))
     }
 
     /// The indexes of a case's records.

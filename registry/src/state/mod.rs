@@ -27,8 +27,8 @@ use protocol::registry::checkpoint::Checkpoint;
 use protocol::registry::merkle::{Frontier, TreeHash};
 use protocol::registry::record::{Author, Body, CredentialBatch, Record};
 use protocol::registry::{
-    ApplicationId, CaseId, ContentDigest, Genesis, KeyBytes, ListId, RecordId, StatusListEntry,
-    TrustedParties,
+    ApplicationId, BlocksDigest, CaseId, ContentDigest, Genesis, KeyBytes, ListId, RecordId,
+    StatusListEntry, TrustedParties,
 };
 
 /// The block in which a record stands.
@@ -55,6 +55,8 @@ pub struct State<'below> {
     genesis: Arc<Genesis>,
     below: Option<&'below State<'below>>,
     block: BlockContext,
+    /// Which records stand in which blocks, the blocks up to `block`.
+    blocks: BlocksDigest,
     tree: Frontier,
     trusted_parties: ContentDigest,
     records: BTreeMap<RecordId, u64>,
@@ -94,6 +96,7 @@ impl<'below> State<'below> {
             genesis,
             below,
             block,
+            blocks: below.map_or(BlocksDigest::START, |below| below.blocks),
             tree,
             trusted_parties,
             records: BTreeMap::new(),
@@ -138,6 +141,9 @@ impl<'below> State<'below> {
             Body::Outcome(outcome) => self.outcome(record, outcome, index, block)?,
             Body::Erasure(erasure) => self.erasure(record, erasure, index)?,
         }
+        if *block != self.block {
+            self.blocks = self.blocks.then(index, block.height, block.time);
+        }
         let leaf = record.leaf_hash();
         self.tree.push(leaf);
         self.records.insert(record.id(), index);
@@ -155,6 +161,7 @@ impl<'below> State<'below> {
             height: self.block.height,
             time: self.block.time,
             trusted_parties: self.trusted_parties,
+            blocks: self.blocks,
         }
     }
 

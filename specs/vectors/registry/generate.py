@@ -392,11 +392,15 @@ def ledger_vectors():
     ]
     document = trusted_parties(genesis, network, status_lists)
     checkpoints, receipts = [], []
+    blocks = [bytes(32)]
+    for first in range(len(entries)):
+        place = struct.pack(">QQQ", first, 10 * (first + 1), 1_795_000_001 + first)
+        blocks.append(sha256(b"tegata/blocks/v1\0" + blocks[-1] + place))
     for size in (1, 2, 7, len(entries)):
         lists = status_lists if size > 1 else []
         digest = sha256(trusted_parties(genesis, network, lists).encode())
         text = f"tegata/{network.hex()}\n{size}\n{b64(root(entries[:size]))}\nheight {10 * size}\ntime {1_795_000_000 + size}\n"
-        text += f"trusted-parties {b64(digest)}\n"
+        text += f"trusted-parties {b64(digest)}\nblocks {b64(blocks[size])}\n"
         time = 1_795_000_010 + size
         lines = [cosign(name, key, text, time + n) for n, (name, key) in enumerate(zip(MEMBERS, cosigners))]
         note = text + "\n" + "".join(lines[:3])

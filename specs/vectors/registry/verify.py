@@ -94,9 +94,9 @@ def read_checkpoint(note, network, members):
         ed25519.Ed25519PublicKey.from_public_bytes(key).verify(blob[12:], message)
         signed.add(name)
     check(len(signed) >= len(members) - (len(members) - 1) // 3, "no quorum")
-    origin, size, root, height, time, trusted = lines_of(text)
+    origin, size, root, *extensions = lines_of(text)
     check(origin == f"tegata/{network.hex()}", "another network")
-    check([line.split(" ")[0] for line in (height, time, trusted)] == ["height", "time", "trusted-parties"], "extension lines")
+    check([line.split(" ")[0] for line in extensions] == ["height", "time", "trusted-parties", "blocks"], "extension lines")
     return int(size), unbase64(root)
 
 

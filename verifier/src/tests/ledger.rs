@@ -14,7 +14,7 @@ use protocol::registry::checkpoint::{Checkpoint, write_checkpoint};
 use protocol::registry::merkle::{self, TreeHash};
 use protocol::registry::receipt::{VerifiedEntry, verify_receipt, write_receipt};
 use protocol::registry::record::{Body, Record, UnverifiedRecord};
-use protocol::registry::{ContentDigest, Genesis, StatusListEntry, TrustedParties};
+use protocol::registry::{BlocksDigest, ContentDigest, Genesis, StatusListEntry, TrustedParties};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use service::clock;
@@ -105,6 +105,7 @@ impl Ledger {
             // One ledger of one size has one checkpoint, whenever it is cosigned.
             time: Timestamp::from_unix(1_700_000_000 + self.size()),
             trusted_parties: ContentDigest::of(self.document().as_bytes()),
+            blocks: BlocksDigest::START,
         };
         let cosigners = self.genesis.cosigners();
         let signatures: Vec<_> = self

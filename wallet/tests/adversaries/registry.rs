@@ -8,7 +8,7 @@ use protocol::registry::checkpoint::{Checkpoint, write_checkpoint};
 use protocol::registry::merkle::{self, TreeHash};
 use protocol::registry::receipt::write_receipt;
 use protocol::registry::record::{Body, Record, UnverifiedRecord};
-use protocol::registry::{ApplicationId, ContentDigest, Genesis};
+use protocol::registry::{ApplicationId, BlocksDigest, ContentDigest, Genesis};
 use serde_json::json;
 
 use super::server::{Call, Reply};
@@ -71,6 +71,7 @@ impl Ledger {
             height: size,
             time: self.now,
             trusted_parties: ContentDigest::of(b"parties"),
+            blocks: BlocksDigest::START,
         };
         (checkpoint, stored)
     }

@@ -20,8 +20,8 @@ use crate::registry::merkle::{self, TreeHash};
 use crate::registry::receipt::{VerifiedEntry, verify_receipt, write_receipt};
 use crate::registry::record::{Body, CaseEvent, CredentialBatch, Designation, Record};
 use crate::registry::{
-    ApplicationId, ApplicationResult, CaseEventContent, CaseId, CheckResult, ContentDigest,
-    Genesis, Issuer, Salt,
+    ApplicationId, ApplicationResult, BlocksDigest, CaseEventContent, CaseId, CheckResult,
+    ContentDigest, Genesis, Issuer, Salt,
 };
 use crate::status::StatusReference;
 use crate::{Date, Timestamp, base64url};
@@ -231,6 +231,7 @@ impl World {
             height: 1,
             time,
             trusted_parties: ContentDigest::of(b"parties"),
+            blocks: BlocksDigest::START,
         };
         let cosigners = self.genesis.cosigners();
         let signatures: Vec<_> = self

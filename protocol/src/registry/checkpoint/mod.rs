@@ -4,6 +4,7 @@
 //! The log is operated jointly, so no key speaks for it alone: the signatures on a checkpoint are the members' own
 //! cosignatures, and a reader wants a quorum of them.
 
+mod blocks;
 mod body;
 mod quorum;
 

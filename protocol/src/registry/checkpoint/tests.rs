@@ -1,5 +1,6 @@
 use super::*;
 use crate::identity::{Algorithm, SigningKey};
+use crate::registry::BlocksDigest;
 use crate::registry::vectors::{flipped, genesis, hex, list, number, read, signing_key, text};
 
 fn cosigning_keys() -> Vec<SigningKey> {
@@ -147,6 +148,25 @@ fn a_cosignature_of_another_checkpoint_is_refused() {
 }
 
 #[test]
+fn the_digest_of_the_blocks_is_that_of_the_vectors() {
+    let vectors = read("checkpoints");
+    let mut blocks = BlocksDigest::START;
+    let mut size = 0;
+    for vector in list(&vectors, "checkpoints") {
+        // In the vectors each record is a block of its own.
+        while size < number(vector, "size") {
+            let time = Timestamp::from_unix(1_795_000_001 + size);
+            blocks = blocks.then(size, 10 * (size + 1), time);
+            size += 1;
+        }
+        assert_eq!(
+            verify(text(vector, "note")).unwrap().checkpoint().blocks,
+            blocks
+        );
+    }
+}
+
+#[test]
 fn neg_l08_another_networks_origin_is_refused() {
     let foreign = Checkpoint {
         network: crate::registry::NetworkId::from_bytes([9; 32]),
@@ -171,6 +191,8 @@ fn neg_l08_a_text_that_is_not_exactly_a_checkpoint_is_refused_although_signed() 
         good.replace(line(2), "AAAA\n"),
         good.replace(line(3), ""),
         good.replace(line(5), ""),
+        good.replace(line(6), ""),
+        good.replace(line(6), "blocks AAAA\n"),
         format!("{good}another extension\n"),
         format!("{good}\n"),
         good.replace(line(3), &[line(4), line(3)].concat()),

@@ -79,6 +79,8 @@ fixed_bytes! {
     RecordId, 32;
     /// A SHA-256 digest of content that the registry does not hold.
     ContentDigest, 32;
+    /// A digest of the heights and times of all blocks with records, and of where they begin.
+    BlocksDigest, 32;
     /// A KYC case. Random; says nothing of the person.
     CaseId, 16;
     /// An application for an account. Random; says nothing of the person or the company.

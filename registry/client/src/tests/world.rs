@@ -11,8 +11,8 @@ use protocol::registry::merkle::{self, TreeHash};
 use protocol::registry::receipt::write_receipt;
 use protocol::registry::record::{Body, CaseEvent, Record};
 use protocol::registry::{
-    CaseId, Commitment, ContentDigest, Genesis, KeyBytes, Member, MemberRole, ProcessDefinition,
-    Step, TrustedParties,
+    BlocksDigest, CaseId, Commitment, ContentDigest, Genesis, KeyBytes, Member, MemberRole,
+    ProcessDefinition, Step, TrustedParties,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -107,6 +107,7 @@ impl Ledger {
             height: self.size(),
             time: NOW,
             trusted_parties: ContentDigest::of(self.document().as_bytes()),
+            blocks: BlocksDigest::START,
         };
         let cosigners = self.genesis.cosigners();
         let signatures: Vec<_> = (1..=3)
