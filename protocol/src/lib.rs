@@ -174,6 +174,7 @@ pub mod kyc;
 pub mod presentation;
 pub mod problem;
 pub mod registry;
+pub mod relay;
 pub mod status;
 mod time;
 

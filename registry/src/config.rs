@@ -35,8 +35,29 @@ pub struct NodeConfig {
     /// How long consensus waits for what.
     #[serde(default)]
     pub timing: TimingConfig,
+    /// How it passes on outcomes without showing where they come from.
+    #[serde(default)]
+    pub relay: RelayConfig,
     /// How it answers readers and takes records.
     pub service: ServiceConfig,
+}
+
+/// How outcomes are passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RelayConfig {
+    /// Milliseconds from one slot to the next, 100 to 60,000; the same at all members.
+    pub slot_ms: u64,
+}
+
+impl RelayConfig {
+    const SLOT_MS: std::ops::RangeInclusive<u64> = 100..=60_000;
+}
+
+impl Default for RelayConfig {
+    fn default() -> Self {
+        Self { slot_ms: 10_000 }
+    }
 }
 
 /// How long consensus waits for what.
@@ -107,6 +128,9 @@ pub enum NodeConfigError {
         /// As it stands in the genesis.
         address: String,
     },
+    /// The relay's slots are too short or too long.
+    #[error("relay.slot_ms is out of bounds")]
+    Slot,
     /// Consensus cannot work with this.
     #[error(transparent)]
     Consensus(#[from] registry_consensus::ConfigError),
@@ -120,6 +144,9 @@ impl NodeConfig {
     /// Fails unless it is one.
     pub fn load(path: &Path) -> Result<Self, NodeConfigError> {
         let mut config: Self = service::config::load(path)?;
+        if !RelayConfig::SLOT_MS.contains(&config.relay.slot_ms) {
+            return Err(NodeConfigError::Slot);
+        }
         let base = path.parent().unwrap_or_else(|| Path::new("."));
         config.genesis = base.join(&config.genesis);
         config.data = base.join(&config.data);
@@ -270,7 +297,20 @@ mod tests {
         let config = NodeConfig::load(&example).unwrap();
         assert_eq!(config.member, "consortium.example");
         assert_eq!(config.timing, TimingConfig::default());
+        assert_eq!(config.relay, RelayConfig::default());
         assert!(config.genesis.is_absolute());
+    }
+
+    #[test]
+    fn slots_have_bounds() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("node.toml");
+        let example = include_str!("../node.example.toml");
+        for slot in ["slot_ms = 99", "slot_ms = 60001"] {
+            std::fs::write(&path, example.replace("slot_ms = 10000", slot)).unwrap();
+            let refused = NodeConfig::load(&path);
+            assert!(matches!(refused, Err(NodeConfigError::Slot)), "{slot}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod fixture;
 pub mod genesis;
 pub mod mempool;
 mod message;
+pub mod relay;
 pub mod replica;
 pub mod run;
 pub mod setup;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 const RECORD: u8 = 1;
 const CHECKPOINT: u8 = 2;
+const CELL: u8 = 16;
 
 /// A message between nodes, not yet trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub(crate) enum Message {
     Record(Bytes),
     /// A checkpoint with the signatures that the sender has.
     Checkpoint(Bytes),
+    /// A cell on its way through a cascade.
+    Cell(Bytes),
 }
 
 impl Message {
@@ -19,6 +22,7 @@ impl Message {
         let (kind, content) = match self {
             Self::Record(record) => (RECORD, record),
             Self::Checkpoint(note) => (CHECKPOINT, note),
+            Self::Cell(cell) => (CELL, cell),
         };
         [&[kind], content.as_ref()].concat().into()
     }
@@ -28,6 +32,7 @@ impl Message {
         match *bytes.first()? {
             RECORD => Some(Self::Record(content())),
             CHECKPOINT => Some(Self::Checkpoint(content())),
+            CELL => Some(Self::Cell(content())),
             _ => None,
         }
     }
@@ -42,6 +47,7 @@ mod tests {
         for message in [
             Message::Record(Bytes::from_static(b"record")),
             Message::Checkpoint(Bytes::from_static(b"note")),
+            Message::Cell(Bytes::from_static(b"cell")),
         ] {
             assert_eq!(Message::decode(&message.encode()), Some(message));
         }

@@ -8,6 +8,7 @@ use crate::{
     votes::{NOTED_EVERY, Votes},
 };
 use anyhow::Context as _;
+use protocol::relay::relay_key;
 use registry_consensus::{Memory, Node};
 use service::serve::{Server, stop_signal};
 use std::{
@@ -15,7 +16,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 const TICK: Duration = Duration::from_secs(1);
 
@@ -28,7 +29,11 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let config = NodeConfig::load(config).context("reading the configuration")?;
     let stop = stop_signal().context("listening for signals")?;
     let server = Server::bind(&config.service).await.context("listening")?;
-    let (replica, consensus) = {
+    let Opened {
+        replica,
+        consensus,
+        relayed,
+    } = {
         let config = config.clone();
         let opened = tokio::task::spawn_blocking(move || open(&config));
         opened.await.context("opening the ledger")??
@@ -43,6 +48,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let mut node = node.context("starting consensus")?;
 
     let ticking = tokio::spawn(tick(replica.clone(), Votes::of(&config)));
+    let relaying = tokio::spawn(replica.clone().relaying(relayed, config.relay.slot_ms));
     let (end, ended) = oneshot::channel::<()>();
     let router = api::router(replica.clone());
     let serving = server.run(router, async {
@@ -62,6 +68,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
         failure
     };
     ticking.abort();
+    relaying.abort();
     let closing = tokio::task::spawn_blocking(move || {
         node.stop();
         replica.close()
@@ -73,11 +80,18 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn open(config: &NodeConfig) -> anyhow::Result<(Arc<Replica>, registry_consensus::Config)> {
+struct Opened {
+    replica: Arc<Replica>,
+    consensus: registry_consensus::Config,
+    relayed: mpsc::Receiver<Vec<u8>>,
+}
+
+fn open(config: &NodeConfig) -> anyhow::Result<Opened> {
     let genesis = Arc::new(config.read_genesis().context("reading the genesis file")?);
     let cosigning_key = config
         .read_cosigning_key(&genesis)
         .context("reading the cosigning key")?;
+    let relay_key = relay_key(&cosigning_key).context("the cosigning key opens no cells")?;
     let memory = Votes::of(config)
         .recall()
         .context("reading the notes on this node's votes")?;
@@ -92,7 +106,14 @@ fn open(config: &NodeConfig) -> anyhow::Result<(Arc<Replica>, registry_consensus
     let store =
         Store::open(&config.ledger_directory(), genesis.network()).context("opening the ledger")?;
     let replica = Replica::open(genesis, store, cosigning_key, service::clock::now());
-    Ok((Arc::new(replica.context("opening the ledger")?), consensus))
+    let replica = Arc::new(replica.context("opening the ledger")?);
+    let me = consensus.key.public_key();
+    let relayed = replica.start_relaying(relay_key, me, config.relay.slot_ms);
+    Ok(Opened {
+        replica,
+        consensus,
+        relayed: relayed.context("the genesis does not name this node")?,
+    })
 }
 
 async fn tick(replica: Arc<Replica>, votes: Votes) {

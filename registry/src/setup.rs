@@ -1,6 +1,6 @@
 //! `tegata-registry setup`: new keys, a configuration to go with them, and the entry for the genesis file.
 
-use crate::config::{NodeConfig, TimingConfig};
+use crate::config::{NodeConfig, RelayConfig, TimingConfig};
 use anyhow::{Context as _, bail, ensure};
 use protocol::{
     identity::{Algorithm, SigningKey},
@@ -105,6 +105,11 @@ fn configuration(member: &NewMember, exposure: Exposure) -> anyhow::Result<NodeC
         cosigning_key: SecretPath::new("keys/cosigning.pem"),
         peer_listen: peer_listen(&member.peer_address)?,
         timing: TimingConfig::default(),
+        relay: match exposure {
+            Exposure::Tls => RelayConfig::default(),
+            // On one machine somebody watches, and waits.
+            Exposure::LoopbackForDevelopment => RelayConfig { slot_ms: 500 },
+        },
         service,
     })
 }

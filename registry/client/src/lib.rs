@@ -43,7 +43,7 @@ mod tests;
 
 pub use fault::{Fault, ReadError};
 pub use reach::Reach;
-pub use submit::{Receipt, Refusal, SubmitError};
+pub use submit::{Receipt, Refusal, Relayed, SubmitError};
 
 use std::sync::Arc;
 use std::time::Duration;

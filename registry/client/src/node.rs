@@ -65,15 +65,16 @@ impl Node {
         }
     }
 
-    /// Submits a record and says what the node answered.
+    /// Hands a record to the node at `/records` or `/relay`, and says what the node answered.
     pub(crate) async fn post_record(
         &self,
+        path: &str,
         record: &[u8],
         bytes_max: usize,
     ) -> Result<(StatusCode, Vec<u8>), Fault> {
         let request = self
             .http
-            .post(format!("{}/records", self.base))
+            .post(format!("{}{path}", self.base))
             .header(CONTENT_TYPE, HeaderValue::from_static("application/cbor"))
             .body(record.to_vec());
         self.send(request.timeout(SUBMIT_TIMEOUT), bytes_max).await

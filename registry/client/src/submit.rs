@@ -66,6 +66,15 @@ impl Receipt {
     }
 }
 
+/// What became of an outcome that is to be relayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Relayed {
+    /// It stands.
+    Recorded(Box<Receipt>),
+    /// It waits for its slot, or is on its way.
+    Waits,
+}
+
 enum Answer {
     Recorded(Box<Receipt>),
     Refused(Refusal),
@@ -117,10 +126,52 @@ impl RegistryClient {
         }
     }
 
+    /// Hands an outcome to the node of the caller's own member, which brings it onto the ledger through other members'
+    /// nodes, mixed with what all members send. To be repeated until there is a receipt: the node keeps nothing on disk.
+    ///
+    /// Whoever asked another member for it would tell that member whose outcome it is. So the own node alone is believed
+    /// when it refuses; a receipt is checked as any other.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the node refuses the record or does not answer, or is none of this network.
+    pub async fn relay(&self, record: &Record, own_member: &str) -> Result<Relayed, SubmitError> {
+        let mut nodes = self.nodes.iter();
+        let node = nodes
+            .find(|node| node.name() == own_member)
+            .ok_or(SubmitError::NoNode)?;
+        let answer = node
+            .post_record("/relay", record.as_bytes(), RECEIPT_BYTES_MAX)
+            .await;
+        let answered = match answer {
+            Ok((StatusCode::ACCEPTED, _empty)) => return Ok(Relayed::Waits),
+            Ok((status, body)) => self.answer(node, record, status, body).await,
+            Err(fault) => Err(fault),
+        };
+        match answered {
+            Ok(Answer::Recorded(receipt)) => Ok(Relayed::Recorded(receipt)),
+            Ok(Answer::Refused(refusal)) => Err(SubmitError::Refused(refusal)),
+            Err(fault) => Err(match fault.next() {
+                Next::AnotherNode(fault) => SubmitError::Unavailable(Some(fault)),
+                Next::GiveUp(error) => SubmitError::Fork(error),
+            }),
+        }
+    }
+
     async fn submit_to(&self, node: &Node, record: &Record) -> Result<Answer, Fault> {
         let (status, body) = node
-            .post_record(record.as_bytes(), RECEIPT_BYTES_MAX)
+            .post_record("/records", record.as_bytes(), RECEIPT_BYTES_MAX)
             .await?;
+        self.answer(node, record, status, body).await
+    }
+
+    async fn answer(
+        &self,
+        node: &Node,
+        record: &Record,
+        status: StatusCode,
+        body: Vec<u8>,
+    ) -> Result<Answer, Fault> {
         let refusal = match status {
             StatusCode::OK => return self.receipt(node, record, body).await,
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Refusal::Malformed,

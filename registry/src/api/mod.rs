@@ -3,6 +3,7 @@
 //! | method and path | request | answer | problems |
 //! | --- | --- | --- | --- |
 //! | POST /records | `application/cbor`, a record | receipt, once durable, final and cosigned | 400 403 409 413 415 422 503 |
+//! | POST /relay | `application/cbor`, an outcome | receipt, or 202: it waits for its slot | 400 403 409 413 415 422 503 |
 //! | GET /entries/{index} | | the record, `application/cbor` | 400 404 |
 //! | GET /proofs/{index} | | receipt against the latest checkpoint | 400 404 |
 //! | GET /checkpoint | | the latest cosigned checkpoint, a note | 404 |
@@ -33,6 +34,7 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{get, post, put},
 };
+use protocol::relay::CONTENT_BYTES_MAX;
 use service::limits::body_limit;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -54,6 +56,10 @@ pub fn router(replica: Arc<Replica>) -> Router {
         .route(
             "/records",
             post(write::post_record).layer(body_limit(RECORD_BODY_BYTES)),
+        )
+        .route(
+            "/relay",
+            post(write::relay).layer(body_limit(CONTENT_BYTES_MAX)),
         )
         .route("/entries/{index}", get(read::entry))
         .route("/proofs/{index}", get(read::proof))

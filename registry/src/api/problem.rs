@@ -34,6 +34,8 @@ pub(super) fn of_submission(error: &SubmitError) -> Refusal {
         SubmitError::Record(error) => of_record(*error),
         SubmitError::Rejected(rejection) => of_rejection(*rejection),
         SubmitError::Full(_) => (ProblemType::Unavailable, "too_many_records_wait"),
+        SubmitError::SlotsFull(_) => (ProblemType::Unavailable, "too_many_records_wait"),
+        SubmitError::NotRelayed => (ProblemType::InvalidRequest, "not_an_outcome"),
         SubmitError::NotYet => (ProblemType::Unavailable, "not_final_yet"),
         SubmitError::Proof(error) => return of_tree(error),
     };

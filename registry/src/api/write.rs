@@ -1,7 +1,7 @@
 //! Requests that change something.
 
 use super::problem;
-use crate::replica::Replica;
+use crate::replica::{Relayed, Replica};
 use axum::{
     extract::{Path, Request, State},
     http::{HeaderMap, StatusCode},
@@ -29,6 +29,19 @@ pub(super) async fn post_record(
     receipt
         .map(IntoResponse::into_response)
         .map_err(|error| problem::of_submission(&error))
+}
+
+pub(super) async fn relay(
+    State(replica): State<Arc<Replica>>,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<Response, Refusal> {
+    require_content_type(&headers, "application/cbor")?;
+    match replica.relay(&body).await {
+        Ok(Relayed::Recorded(receipt)) => Ok(receipt.into_response()),
+        Ok(Relayed::Waits) => Ok(StatusCode::ACCEPTED.into_response()),
+        Err(error) => Err(problem::of_submission(&error)),
+    }
 }
 
 pub(super) async fn put_status_list(

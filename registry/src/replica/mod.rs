@@ -6,11 +6,13 @@
 
 mod order;
 mod read;
+mod relay;
 mod submit;
 #[cfg(test)]
 mod tests;
 
 pub use read::{Consistency, TILE_WIDTH};
+pub use relay::Relayed;
 pub use submit::SubmitError;
 
 use crate::{
@@ -80,6 +82,7 @@ pub struct Replica {
     verified: Mutex<HashMap<TreeHash, Arc<Record>>>,
     cosigning: Cosigning,
     consensus: OnceLock<Handle>,
+    relaying: OnceLock<relay::Relaying>,
     heights: watch::Sender<u64>,
 }
 
@@ -124,6 +127,7 @@ impl Replica {
             verified: Mutex::default(),
             cosigning,
             consensus: OnceLock::new(),
+            relaying: OnceLock::new(),
             heights: watch::Sender::new(tip.height),
         })
     }

@@ -115,6 +115,7 @@ impl Application for Replica {
                     self.tell(&Message::Checkpoint(reply), Recipients::One(from));
                 }
             }
+            Some(Message::Cell(cell)) => self.on_cell(from, &cell),
             None => tracing::warn!(%from, "a message of another version"),
         }
     }

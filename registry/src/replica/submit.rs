@@ -16,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// A record without a receipt after this time is answered with "later"; submitting it again is harmless.
-const RECEIPT_TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const RECEIPT_TIMEOUT: Duration = Duration::from_secs(20);
 /// What breaks a rule only because this node is behind is held at most this long.
 const HOLD_MAX: Duration = Duration::from_secs(3);
 /// The same while nothing is known of being behind and the ledger does not grow: what another node was told may be
@@ -37,6 +37,12 @@ pub enum SubmitError {
     /// Too many records wait.
     #[error(transparent)]
     Full(#[from] Full),
+    /// Too many records wait for their slot.
+    #[error(transparent)]
+    SlotsFull(#[from] crate::relay::Full),
+    /// Only outcomes are relayed.
+    #[error("only outcomes are relayed")]
+    NotRelayed,
     /// Not final, or not cosigned, within the time that a submission waits.
     #[error("the record is not final yet")]
     NotYet,
@@ -46,7 +52,7 @@ pub enum SubmitError {
 }
 
 /// How a record relates to the committed ledger.
-enum Standing {
+pub(super) enum Standing {
     Recorded(u64),
     Acceptable,
     Rejected(Rejection),
@@ -81,7 +87,7 @@ impl Hold {
 }
 
 /// Whether another record, on its way to this node, may make the same record acceptable.
-const fn may_change(rejection: Rejection) -> bool {
+pub(super) const fn may_change(rejection: Rejection) -> bool {
     match rejection {
         Rejection::OutOfSequence { .. }
         | Rejection::Unknown
@@ -160,7 +166,7 @@ impl Replica {
         Ok(())
     }
 
-    fn standing(&self, record: &Record) -> Standing {
+    pub(super) fn standing(&self, record: &Record) -> Standing {
         let committed = self.committed();
         if let Some(index) = committed.state.index_of(&record.id()) {
             return Standing::Recorded(index);
@@ -204,7 +210,7 @@ impl Replica {
     }
 
     /// The receipt of an entry, as soon as a cosigned checkpoint covers it.
-    async fn receipt_of(&self, index: u64) -> Result<String, SubmitError> {
+    pub(super) async fn receipt_of(&self, index: u64) -> Result<String, SubmitError> {
         let mut latest = self.cosigning.subscribe();
         let cosigned = latest
             .wait_for(|latest| {

@@ -1,7 +1,7 @@
 //! Submitting through nodes that fail, refuse or lie.
 
 use super::world::*;
-use crate::{Fault, Refusal, SubmitError};
+use crate::{Fault, Refusal, Relayed, SubmitError};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 #[tokio::test]
@@ -148,6 +148,58 @@ async fn a_record_that_stands_under_another_signature_is_found() {
     assert_eq!(receipt.entry().record(), &standing);
 }
 
+#[tokio::test]
+async fn an_outcome_is_relayed_through_the_own_node_and_no_other() {
+    let mut world = World::new().await;
+    let ledger = world.ledger(3);
+    let record = ledger.records[1].clone();
+    let asked = AtomicU32::new(0);
+    world.node(2, move |request| {
+        Some(match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => Reply::status(202),
+            1 => Reply::status(503),
+            _ => ledger.answer(request),
+        })
+    });
+    let relay = async || world.client.relay(&record, "m2.example").await;
+    assert_eq!(relay().await.unwrap(), Relayed::Waits);
+    assert!(matches!(
+        relay().await,
+        Err(SubmitError::Unavailable(Some(Fault::Status(503))))
+    ));
+    let Relayed::Recorded(receipt) = relay().await.unwrap() else {
+        panic!("it stands")
+    };
+    assert_eq!(receipt.entry().record(), &record);
+    assert_eq!(world.asked(2), ["/relay"; 3]);
+    assert!([0, 1, 3].iter().all(|other| world.asked(*other).is_empty()));
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_own_node_counts_and_its_receipts_are_checked() {
+    let mut world = World::new().await;
+    let ledger = world.ledger(3);
+    let record = ledger.records[2].clone();
+    world.node(0, |_request| Some(Reply::status(409)));
+    let lying = ledger.clone();
+    world.node(1, move |_request| {
+        let elsewhere = Request {
+            path: "/proofs/1".to_owned(),
+            body: Vec::new(),
+        };
+        Some(lying.answer(&elsewhere))
+    });
+    let refused = world.client.relay(&record, "m0.example").await;
+    assert!(matches!(
+        refused,
+        Err(SubmitError::Refused(Refusal::Conflict))
+    ));
+    let lied = world.client.relay(&record, "m1.example").await;
+    assert!(matches!(lied, Err(SubmitError::Unavailable(Some(_)))));
+    let nobody = world.client.relay(&record, "m9.example").await;
+    assert!(matches!(nobody, Err(SubmitError::NoNode)));
+}
+
 #[test]
 fn all_futures_can_be_sent_between_threads() {
     fn sendable<T: Send>(_future: T) {}
@@ -161,6 +213,7 @@ fn all_futures_can_be_sent_between_threads() {
         sendable(client.status_list(&digest));
         sendable(client.publish_status_list(""));
         sendable(client.submit(record, &[]));
+        sendable(client.relay(record, ""));
     }
     let _compiles: fn(&crate::RegistryClient, &protocol::registry::record::Record) = check;
 }

@@ -183,7 +183,7 @@ impl Ledger {
                 Some(token) => Reply::text(token),
                 None => Reply::status(404),
             },
-            ["records"] => {
+            ["records" | "relay"] => {
                 let found = self
                     .records
                     .iter()
