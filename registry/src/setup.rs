@@ -108,7 +108,7 @@ fn configuration(member: &NewMember, exposure: Exposure) -> anyhow::Result<NodeC
         relay: match exposure {
             Exposure::Tls => RelayConfig::default(),
             // On one machine somebody watches, and waits.
-            Exposure::LoopbackForDevelopment => RelayConfig { slot_ms: 500 },
+            Exposure::LoopbackForDevelopment => RelayConfig { slot_ms: 1_000 },
         },
         service,
     })

@@ -9,3 +9,4 @@ mod items_4_operation;
 mod journeys;
 mod privacy;
 mod second_reader;
+mod traffic;

@@ -13,3 +13,4 @@ pub mod journey;
 pub mod ledger;
 pub mod load;
 pub mod sandbox;
+pub mod traffic;

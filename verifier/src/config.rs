@@ -28,9 +28,9 @@ pub struct Config {
     /// Started applications at one time.
     #[serde(default = "sessions_default")]
     pub sessions_max: usize,
-    /// Milliseconds between the slots in which outcomes are submitted, so that their time says little.
-    #[serde(default = "outcome_slot_default")]
-    pub outcome_slot_ms: u64,
+    /// Milliseconds after which the own node is asked again for the receipts of outcomes that wait for their slot.
+    #[serde(default = "outcome_poll_default")]
+    pub outcome_poll_ms: u64,
     /// Seconds between two looks at the trusted parties and the status lists.
     #[serde(default = "refresh_default")]
     pub refresh_interval_s: u64,
@@ -94,8 +94,8 @@ impl Config {
             ),
             ("sessions_max", (1..=1_000_000).contains(&self.sessions_max)),
             (
-                "outcome_slot_ms",
-                (10..=60_000).contains(&self.outcome_slot_ms),
+                "outcome_poll_ms",
+                (10..=60_000).contains(&self.outcome_poll_ms),
             ),
             (
                 "refresh_interval_s",
@@ -138,8 +138,8 @@ const fn sessions_default() -> usize {
     10_000
 }
 
-const fn outcome_slot_default() -> u64 {
-    10_000
+const fn outcome_poll_default() -> u64 {
+    5_000
 }
 
 const fn refresh_default() -> u64 {
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_misspelt_key_is_refused() {
         assert!(matches!(
-            load_changed("outcome_slot_ms", "outcome_slots_ms"),
+            load_changed("outcome_poll_ms", "outcome_polls_ms"),
             Err(ConfigurationError::File(_))
         ));
         assert!(matches!(

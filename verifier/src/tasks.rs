@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use service::clock;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{interval, sleep, timeout};
 
 use crate::application::session;
-use crate::registry;
+use crate::registry::{self, Round};
 use crate::status::monitor;
 use crate::verifier::{Verifier, blocking};
 
 /// After a look that failed.
 const RETRY: Duration = Duration::from_secs(1);
 const CLEARING: Duration = Duration::from_secs(30);
+/// When nothing waits, what was refused is looked at this often.
+const REFUSED_AGAIN: Duration = Duration::from_secs(600);
 
 /// Starts the tasks; they end when the set is dropped.
 pub(crate) fn start(verifier: &Arc<Verifier>) -> JoinSet<()> {
@@ -50,28 +52,29 @@ async fn look_at_registry(verifier: Arc<Verifier>) {
     }
 }
 
-/// Submits what is queued, in fixed slots, so that the time of a record says little about the time of a decision.
+/// Hands what is queued to the own node, and asks again until there are receipts. The node keeps the slots.
 async fn submit_outcomes(verifier: Arc<Verifier>) {
-    let mut slots = interval(Duration::from_millis(verifier.config.outcome_slot_ms));
-    slots.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let pause = Duration::from_millis(verifier.config.outcome_poll_ms);
     loop {
-        slots.tick().await;
-        let network = verifier.network();
+        let (network, now) = (verifier.network(), clock::now());
         let queued = blocking(&verifier, move |verifier| {
-            registry::queued(&verifier.vault, &network)
+            registry::queued(&verifier.vault, &network, now)
         })
         .await;
-        let submitted = match queued {
-            Ok(queued) if queued.is_empty() => {
-                verifier.outbox.announced().await;
+        let round = match queued {
+            Ok(queued) => registry::submit_queued(&verifier, queued, now).await,
+            Err(error) => {
+                tracing::error!(%error, "the vault failed");
+                sleep(RETRY).await;
                 continue;
             }
-            Ok(queued) => registry::submit_queued(&verifier, queued).await,
-            Err(error) => Err(error),
         };
-        if let Err(error) = submitted {
-            tracing::error!(%error, "the vault failed");
-        }
+        let pause = match round {
+            Round { recorded: 1.., .. } => continue,
+            Round { waiting: 0, .. } => REFUSED_AGAIN,
+            Round { .. } => pause,
+        };
+        let _announced_or_over = timeout(pause, verifier.outbox.announced()).await;
     }
 }
 

@@ -84,7 +84,7 @@ impl Verifier {
         self.registration.id.as_str()
     }
 
-    /// The member whose node outcomes do not go through.
+    /// The company's member, whose node takes outcomes and shows cases.
     pub(crate) fn own_member(&self) -> &str {
         &self.registration.member
     }

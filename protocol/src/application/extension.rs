@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::designation::DesignationOpening;
 use super::document::DisclosedDocument;
+use super::status_token::StatusToken;
 use crate::base64url;
 use crate::issuance::AnchorProof;
 use crate::registry::receipt::RECEIPT_BYTES_MAX;
@@ -32,6 +33,8 @@ pub struct ResponseExtension {
     pub consent: UnverifiedConsent,
     /// Images of the identity document, or none.
     pub documents: Vec<DisclosedDocument>,
+    /// With which the holder will ask how the application stands; without it the company draws one.
+    pub status_token: Option<StatusToken>,
 }
 
 /// The `tegata` parameter is there and cannot be read.
@@ -44,7 +47,7 @@ impl ResponseExtension {
     #[must_use]
     pub fn to_extensions(&self) -> Map<String, Value> {
         let consent = &self.consent;
-        let value = json!({
+        let mut value = json!({
             "anchor": consent.anchor.to_json(),
             "designation": {
                 "record": base64url::encode(&consent.designation_record),
@@ -53,6 +56,9 @@ impl ResponseExtension {
             },
             "documents": self.documents.iter().map(DisclosedDocument::to_value).collect::<Vec<_>>(),
         });
+        if let (Some(token), Some(members)) = (&self.status_token, value.as_object_mut()) {
+            members.insert("status_token".to_owned(), token.reveal().into());
+        }
         Map::from_iter([(PARAMETER.to_owned(), value)])
     }
 
@@ -71,7 +77,12 @@ impl ResponseExtension {
         if record.len() > RECORD_BYTES_MAX || receipt.len() > RECEIPT_BYTES_MAX {
             return None;
         }
+        let status_token = match value.get("status_token") {
+            Some(token) => Some(StatusToken::parse(token.as_str()?)?),
+            None => None,
+        };
         Some(Self {
+            status_token,
             consent: UnverifiedConsent {
                 anchor: AnchorProof::read(value.get("anchor")?).ok()?,
                 designation_record: record,

@@ -15,6 +15,7 @@ mod exchange;
 mod extension;
 mod history;
 mod outcome;
+mod status_token;
 #[cfg(test)]
 mod tests;
 
@@ -32,3 +33,4 @@ pub use exchange::{
 pub use extension::{ResponseExtension, ResponseExtensionError, UnverifiedConsent};
 pub use history::{HistoryError, VerifiedHistory, VerifiedStep, verify_history};
 pub use outcome::{OutcomeOpening, OutcomeOpeningError};
+pub use status_token::StatusToken;

@@ -89,6 +89,47 @@ impl RegistryClient {
         self.history(&Subject::Case(*case), avoid).await
     }
 
+    /// The records of a case as the node of the caller's own member has them. It is believed also for what it leaves out;
+    /// nobody else learns who looks.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the node has no such case, does not answer, or belongs to no member of this network.
+    pub async fn case_at(
+        &self,
+        case: &CaseId,
+        own_member: &str,
+    ) -> Result<Vec<VerifiedEntry>, ReadError> {
+        let subject = Subject::Case(*case);
+        let mut nodes = self.nodes.iter();
+        let node = nodes.find(|node| node.name() == own_member);
+        let node = node.ok_or(ReadError::Unavailable(None))?;
+        let mut pauses = self.pauses.iter();
+        loop {
+            let floor = self.memory.last().map_or(0, |last| last.size());
+            let none = BTreeMap::new();
+            let last_fault = match self.history_from(node, &subject, &none, floor).await {
+                Ok(mut entries) if !entries.is_empty() => {
+                    entries.sort_by_key(VerifiedEntry::index);
+                    return Ok(entries);
+                }
+                Ok(_none) => None,
+                Err(Fault::Stale) => Some(Fault::Stale),
+                Err(fault) => {
+                    return Err(match fault.next() {
+                        Next::AnotherNode(fault) => ReadError::Unavailable(Some(fault)),
+                        Next::GiveUp(error) => error,
+                    });
+                }
+            };
+            match pauses.next() {
+                Some(pause) => tokio::time::sleep(*pause).await,
+                None if last_fault.is_none() => return Err(ReadError::NotFound),
+                None => return Err(ReadError::Unavailable(last_fault)),
+            }
+        }
+    }
+
     /// The designation of an application and its outcomes, in their order.
     ///
     /// # Errors

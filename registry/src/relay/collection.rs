@@ -64,9 +64,8 @@ impl Collections {
         overdue.map(|(place, _)| *place).collect()
     }
 
-    /// Forgets slots that are over.
+    /// Forgets the slots before this one.
     pub(super) fn forget_before(&mut self, slot: u64) {
-        self.0
-            .retain(|place, _| place.slot.saturating_add(1) >= slot);
+        self.0.retain(|place, _| place.slot >= slot);
     }
 }

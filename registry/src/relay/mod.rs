@@ -27,8 +27,11 @@ use std::collections::{HashMap, VecDeque};
 
 /// Records that may wait for a slot.
 pub const WAITING_MAX: usize = 4096;
+/// Cells of a slot are taken this many slots before and after it: clocks differ, and where a member is missing the others'
+/// cells wait for it.
+const SLOTS_APART_MAX: u64 = 2;
 /// A record that was sent is not sent again before this many slots have passed.
-const SLOTS_ON_THE_WAY: u64 = 2;
+const SLOTS_ON_THE_WAY: u64 = SLOTS_APART_MAX + 1;
 
 /// Too many records wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,7 +119,8 @@ impl Relay {
             self.begin(slot, now_ms, rng, &mut actions);
         }
         self.slot = Some(self.slot.map_or(slot, |last| last.max(slot)));
-        self.collections.forget_before(slot);
+        self.collections
+            .forget_before(slot.saturating_sub(SLOTS_APART_MAX));
         for place in self.collections.overdue(now_ms) {
             let cells = self.collections.close(place);
             let wanted = self.committee.settings.batches_min * self.committee.settings.cells;
@@ -190,7 +194,7 @@ impl Relay {
     ) {
         let place = message.place;
         let settings = &self.committee.settings;
-        if settings.slot_at(now_ms).abs_diff(place.slot) > 1 {
+        if settings.slot_at(now_ms).abs_diff(place.slot) > SLOTS_APART_MAX {
             tracing::debug!(slot = place.slot, "a cell of a slot that is not now");
             return;
         }
@@ -199,7 +203,7 @@ impl Relay {
             tracing::debug!(from, slot = place.slot, "a cell from the wrong member");
             return;
         }
-        let until = now_ms.max(settings.begin_of(place.slot)) + settings.slot_ms / 2;
+        let until = now_ms.max(settings.begin_of(place.slot)) + settings.slot_ms;
         let wanted = if place.hop == 0 {
             settings.cells * self.committee.members()
         } else {

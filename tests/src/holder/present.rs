@@ -157,7 +157,11 @@ impl Holder {
             media_type: MediaType::Png,
             data: self.licence.clone(),
         }];
-        presentation.extension = Some(ResponseExtension { consent, documents });
+        presentation.extension = Some(ResponseExtension {
+            consent,
+            documents,
+            status_token: None,
+        });
         Ok(presentation)
     }
 

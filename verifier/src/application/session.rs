@@ -1,7 +1,7 @@
 //! Sessions: applications that were started and wait for a wallet.
 //!
-//! Keys: kind `session`, id the request id in the link; kind `result`, id the result id that only the page that started
-//! knows. Both are 128 random bits and say nothing of each other. Atomicity: a session is consumed in the transaction that
+//! Keys: kind `session`, id the request id in the link; kind `accepted`, the same id once an answer was accepted; kind `result`,
+//! id the result id that only the page that started knows. Both ids are 128 random bits and say nothing of each other. Atomicity: a session is consumed in the transaction that
 //! stores the application, on the condition that nobody changed it since it was read; so one response at most is accepted,
 //! before its result is released. The secrets of a session are gone with its consumption. Restart: a session that waits
 //! still waits; one that was consumed stays consumed.
@@ -21,8 +21,11 @@ use crate::secret::{Secret, random_id};
 use crate::store::{self, StoreError, Versioned};
 
 const SESSION: Kind = Kind::ordinary("session");
+/// Sessions whose answer was accepted. They are as many as applications, and do not count among those that wait.
+const ACCEPTED: Kind = Kind::ordinary("accepted");
 const RESULT: Kind = Kind::ordinary("result");
-/// A consumed or failed session is remembered this long, so that the page learns its end.
+/// An accepted session is remembered this long, so that the page learns its end. One that failed keeps its place among those
+/// that wait, until it would have been over.
 const REMEMBERED_SECONDS: u64 = 24 * 3_600;
 
 /// A session in the vault.
@@ -154,12 +157,24 @@ pub(crate) fn end(
     state: SessionState,
     now: Timestamp,
 ) -> Result<Changes, StoreError> {
-    let ended = Session {
+    let ended = |expires, state| Session {
         result: session.value.result.clone(),
-        expires: now.plus_seconds(REMEMBERED_SECONDS),
+        expires,
         state,
     };
-    store::replace(changes, SESSION, request, session.version, &ended)
+    match state {
+        SessionState::Accepted(_) => {
+            let expires = now.plus_seconds(REMEMBERED_SECONDS);
+            let changes = changes
+                .only_if_version(SESSION, request, session.version)
+                .delete(SESSION, request);
+            store::create(changes, ACCEPTED, request, &ended(expires, state))
+        }
+        SessionState::Waiting(_) | SessionState::Failed(_) => {
+            let ended = ended(session.value.expires, state);
+            store::replace(changes, SESSION, request, session.version, &ended)
+        }
+    }
 }
 
 /// Adds a changed session, which still waits, to changes.
@@ -173,7 +188,10 @@ pub(crate) fn replace(
 
 /// The session of a request id.
 pub(crate) fn find(vault: &Vault, request: &str) -> Result<Option<Versioned<Session>>, StoreError> {
-    store::read(vault, SESSION, request)
+    match store::read(vault, SESSION, request)? {
+        Some(session) => Ok(Some(session)),
+        None => store::read(vault, ACCEPTED, request),
+    }
 }
 
 /// The session of a result id.
@@ -187,7 +205,7 @@ pub(crate) fn find_by_result(
     }
 }
 
-/// How many sessions there are.
+/// How many sessions take one of the places for those that wait.
 pub(crate) fn count(vault: &Vault) -> usize {
     vault.list(SESSION).len()
 }
@@ -195,14 +213,16 @@ pub(crate) fn count(vault: &Vault) -> usize {
 /// Removes what is over, with its secrets.
 pub(crate) fn remove_expired(vault: &Vault, now: Timestamp) -> Result<usize, StoreError> {
     let mut removed = 0;
-    for (request, session) in store::read_all::<Session>(vault, SESSION)? {
-        if session.value.expires <= now {
-            let changes = Changes::new()
-                .only_if_version(SESSION, &request, session.version)
-                .delete(SESSION, &request)
-                .delete(RESULT, &session.value.result);
-            store::commit(vault, &changes)?;
-            removed += 1;
+    for kind in [SESSION, ACCEPTED] {
+        for (request, session) in store::read_all::<Session>(vault, kind)? {
+            if session.value.expires <= now {
+                let changes = Changes::new()
+                    .only_if_version(kind, &request, session.version)
+                    .delete(kind, &request)
+                    .delete(RESULT, &session.value.result);
+                store::commit(vault, &changes)?;
+                removed += 1;
+            }
         }
     }
     Ok(removed)

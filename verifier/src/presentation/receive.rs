@@ -143,10 +143,14 @@ async fn history(
     let Some(case) = presented.case() else {
         return Ok(None);
     };
-    let events = verifier.registry.case(&case).await.map_err(|error| {
-        tracing::warn!(%error, "case not read");
-        ReceiveError::Unavailable
-    })?;
+    let events = verifier
+        .registry
+        .case(&case, verifier.own_member())
+        .await
+        .map_err(|error| {
+            tracing::warn!(%error, "case not read");
+            ReceiveError::Unavailable
+        })?;
     Ok(Some(presented.verify_history(&events, trusted)?))
 }
 
@@ -209,7 +213,10 @@ fn store_accepted(
         if record::find(&verifier.vault, id)?.is_some() {
             return Err(Refused::Replayed.into());
         }
-        let token = Bearer::generate(rng);
+        let token = match &accepted.presented.status_token {
+            Some(token) => Bearer::from_received(token.reveal()),
+            None => Bearer::generate(rng),
+        };
         let new = New {
             request_id,
             id,

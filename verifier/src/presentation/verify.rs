@@ -3,8 +3,8 @@
 use protocol::Timestamp;
 use protocol::application::{
     ConsentError, ConsentExpectation, DisclosedDocument, DocumentsError, HistoryError,
-    ResponseExtension, ResponseExtensionError, VerifiedConsent, VerifiedHistory, check_documents,
-    verify_history,
+    ResponseExtension, ResponseExtensionError, StatusToken, VerifiedConsent, VerifiedHistory,
+    check_documents, verify_history,
 };
 use protocol::credential::{
     CredentialError, IssuerVerification, KeyBindingExpectation, RegisteredIssuerError,
@@ -104,6 +104,8 @@ pub(crate) struct Presented {
     pub(crate) claims: Value,
     pub(crate) consent: Option<VerifiedConsent>,
     pub(crate) documents: Vec<DisclosedDocument>,
+    /// With which the holder will ask how the application stands.
+    pub(crate) status_token: Option<StatusToken>,
     /// What the request that was answered asked of the declaration; a later fetch of the request changes nothing.
     pub(crate) asked: Declaration,
     checks: Vec<Check>,
@@ -160,9 +162,10 @@ pub(crate) fn verify(
         .as_ref()
         .map(|extension| extension.consent.verify(&expected, now))
         .transpose()?;
-    let documents = extension
-        .map(|extension| extension.documents)
-        .unwrap_or_default();
+    let (documents, status_token) = match extension {
+        Some(extension) => (extension.documents, extension.status_token),
+        None => (Vec::new(), None),
+    };
     let (checks, digests) = checks_and_digests(&claims)?;
     check_documents(&documents, &digests)?;
     Ok(Presented {
@@ -170,6 +173,7 @@ pub(crate) fn verify(
         claims,
         consent,
         documents,
+        status_token,
         asked: waiting.asked,
         checks,
         digests,

@@ -9,10 +9,14 @@ use protocol::Timestamp;
 use protocol::registry::receipt::VerifiedEntry;
 use protocol::registry::record::Record;
 use protocol::registry::{CaseId, ContentDigest, Genesis, TrustedParties};
-use registry_client::{Options, ReadError, Receipt, RegistryClient, SubmitError};
+use registry_client::{Options, ReadError, RegistryClient, Relayed, SubmitError};
 use vault::{Kind, Vault};
 
-pub(crate) use outbox::{Outbox, queue, queued, submit_queued, waits};
+#[cfg(test)]
+pub(crate) use outbox::Queued;
+pub(crate) use outbox::{
+    Outbox, OutcomeStanding, Round, queue, queued, refused, standing, submit_queued,
+};
 
 use crate::store::{self, StoreError};
 
@@ -75,8 +79,17 @@ impl Registry {
         }
     }
 
-    /// The events of a case, each with its proof checked. No issuer's node is asked: it knows whose case it is.
-    pub(crate) async fn case(&self, case: &CaseId) -> Result<Vec<VerifiedEntry>, ReadError> {
+    /// The events of a case, each with its proof checked. The company's own node is asked: whoever else is asked learns which
+    /// case the company looks at. If it does not answer others are, but no issuer's, which knows whose case it is.
+    pub(crate) async fn case(
+        &self,
+        case: &CaseId,
+        own_member: &str,
+    ) -> Result<Vec<VerifiedEntry>, ReadError> {
+        match self.client.case_at(case, own_member).await {
+            Err(ReadError::Unavailable(_)) => {}
+            answered => return answered,
+        }
         let issuers = self.genesis.parties().issuers();
         let avoid: Vec<&str> = issuers
             .iter()
@@ -90,12 +103,12 @@ impl Registry {
         self.client.status_list(digest).await
     }
 
-    /// Submits a record through the node of another member than this one.
-    pub(crate) async fn submit(
+    /// Hands an outcome to the own node, which brings it onto the ledger through others.
+    pub(crate) async fn relay(
         &self,
         record: &Record,
         own_member: &str,
-    ) -> Result<Receipt, SubmitError> {
-        self.client.submit(record, &[own_member]).await
+    ) -> Result<Relayed, SubmitError> {
+        self.client.relay(record, own_member).await
     }
 }

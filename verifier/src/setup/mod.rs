@@ -24,8 +24,8 @@ use crate::policy::Policy;
 
 /// A generated passphrase is this many random bytes, in base64url.
 const PASSPHRASE_BYTES: usize = 15;
-/// On one machine nobody watches the times of records, and people wait for them.
-const DEVELOPMENT_SLOT_MS: u64 = 100;
+/// On one machine people wait for receipts.
+const DEVELOPMENT_POLL_MS: u64 = 100;
 const DEVELOPMENT_REFRESH_S: u64 = 1;
 
 /// What is to be set up.
@@ -142,10 +142,10 @@ fn configuration(
         staff: PathBuf::from("staff.toml"),
         session_lifetime_s: 300,
         sessions_max: 10_000,
-        outcome_slot_ms: if development {
-            DEVELOPMENT_SLOT_MS
+        outcome_poll_ms: if development {
+            DEVELOPMENT_POLL_MS
         } else {
-            10_000
+            5_000
         },
         refresh_interval_s: if development {
             DEVELOPMENT_REFRESH_S

@@ -26,6 +26,7 @@ use crate::api::fault;
 use crate::application::decide::{self, DecisionError};
 use crate::application::record::{self, Standing, Verdict};
 use crate::status::monitor;
+use crate::store::StoreError;
 use crate::verifier::{Verifier, blocking};
 
 /// Routes of the staff.
@@ -124,13 +125,25 @@ async fn list_tasks(
     State(verifier): State<Arc<Verifier>>,
     _session: Session,
 ) -> Result<Response, Refusal> {
-    let all = blocking(&verifier, |verifier| record::all(&verifier.vault))
-        .await
-        .map_err(|error| fault(&error))?;
+    let read = blocking(&verifier, |verifier| {
+        let refused = crate::registry::refused(&verifier.vault)?;
+        Ok::<_, StoreError>((record::all(&verifier.vault)?, refused))
+    });
+    let (all, refused) = read.await.map_err(|error| fault(&error))?;
     let tasks: Vec<_> = all
         .iter()
-        .filter(|(_, application)| view::needs_attention(&application.value))
-        .map(|(id, application)| view::summary(*id, &application.value))
+        .filter(|(id, application)| {
+            view::needs_attention(&application.value) || refused.contains(id)
+        })
+        .map(|(id, application)| {
+            let mut task = view::summary(*id, &application.value);
+            if refused.contains(id)
+                && let Some(task) = task.as_object_mut()
+            {
+                task.insert("outcome".to_owned(), json!("refused"));
+            }
+            task
+        })
         .collect();
     Ok(Answer(json!({"tasks": tasks})).into_response())
 }
@@ -143,20 +156,23 @@ async fn show_application(
     let id = parse(&id)?;
     let application = load(&verifier, id).await?;
     let history = match application.report.case {
-        Some(case) => verifier.registry.case(&case).await.ok(),
+        Some(case) => {
+            let own_member = verifier.own_member();
+            verifier.registry.case(&case, own_member).await.ok()
+        }
         None => None,
     };
-    let waits = blocking(&verifier, move |verifier| {
-        crate::registry::waits(&verifier.vault, id)
-    })
-    .await;
+    let outcome = blocking(&verifier, move |verifier| {
+        crate::registry::standing(&verifier.vault, id)
+    });
+    let outcome = outcome.await.map_err(|error| fault(&error))?;
     tracing::info!(application = %id, by = %session.name, "application read");
     Ok(Answer(view::whole(
         id,
         &application,
         history.as_deref(),
         &verifier.genesis,
-        waits,
+        &outcome,
     ))
     .into_response())
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::application::record::{Application, Standing};
 use crate::application::status::state_of;
 use crate::policy::Finding;
+use crate::registry::OutcomeStanding;
 
 /// One line of a list; no personal data.
 pub(super) fn summary(id: ApplicationId, application: &Application) -> Value {
@@ -35,7 +36,7 @@ pub(super) fn whole(
     application: &Application,
     history: Option<&[VerifiedEntry]>,
     genesis: &Genesis,
-    outcome_waits: bool,
+    outcome: &OutcomeStanding,
 ) -> Value {
     let report = &application.report;
     json!({
@@ -58,7 +59,15 @@ pub(super) fn whole(
             "time": decision.time.to_string(),
             "by": decision.by,
         })),
-        "outcome_waits": outcome_waits,
+        "outcome": match outcome {
+            OutcomeStanding::Recorded => json!({"state": "recorded"}),
+            OutcomeStanding::Waits => json!({"state": "waits"}),
+            OutcomeStanding::Refused(refused) => json!({
+                "state": "refused",
+                "reason": refused.reason,
+                "at": refused.at.to_string(),
+            }),
+        },
     })
 }
 

@@ -1,6 +1,6 @@
 //! A registry in one process: records, the tree over them, and the HTTP answers that the client checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -27,6 +27,8 @@ pub(super) struct Ledger {
     stored: Vec<TreeHash>,
     status_lists: Vec<StatusListEntry>,
     tokens: BTreeMap<String, String>,
+    /// What the node answers to the next outcomes that are handed in, instead of recording them.
+    pub(super) relay_answers: VecDeque<StatusCode>,
 }
 
 /// A ledger that a server and a test share.
@@ -47,6 +49,7 @@ impl Shared {
             stored: Vec::new(),
             status_lists: Vec::new(),
             tokens: BTreeMap::new(),
+            relay_answers: VecDeque::new(),
         });
     }
 
@@ -157,7 +160,7 @@ pub(super) fn router(ledger: Shared) -> Router {
         .route("/consistency", get(consistency))
         .route("/cases/{case}", get(case))
         .route("/status-lists/{digest}", get(status_list))
-        .route("/records", post(submit))
+        .route("/relay", post(relay))
         .with_state(ledger)
 }
 
@@ -209,8 +212,11 @@ async fn status_list(
         .ok_or(StatusCode::NOT_FOUND)
 }
 
-async fn submit(State(ledger): State<Shared>, body: Bytes) -> Result<String, StatusCode> {
+async fn relay(State(ledger): State<Shared>, body: Bytes) -> Result<String, StatusCode> {
     ledger.with(|ledger| {
+        if let Some(answer) = ledger.relay_answers.pop_front() {
+            return Err(answer);
+        }
         let record = UnverifiedRecord::decode(&body)
             .and_then(|record| record.verify(&ledger.genesis.network()));
         let index = ledger.append(record.map_err(|_| StatusCode::BAD_REQUEST)?);

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 
 use super::wallet::{Answered, Parts, accepted, refused};
 use super::world::{ADULT, Person, World};
-use crate::registry;
 
 fn request_outcome_key(world: &World, request: &VerifiedRequest) -> [u8; 32] {
     DesignationOffer::find(request, world.verifier.network())
@@ -64,10 +63,7 @@ async fn a_wallet_of_ours_applies_and_learns_how_the_application_stands() {
         .await;
     let status = ApplicationStatus::parse(&answered.body).unwrap();
     assert_eq!(status.state, ApplicationState::Received);
-    let queued = registry::queued(&world.verifier.vault, &world.verifier.network()).unwrap();
-    registry::submit_queued(&world.verifier, queued)
-        .await
-        .unwrap();
+    world.submit().await;
     let key = request_outcome_key(&world, &request);
     let entry = world.ledger.with(|ledger| ledger.last_entry());
     assert_eq!(

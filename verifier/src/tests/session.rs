@@ -1,13 +1,15 @@
 //! Sessions: started, fetched, answered once, failed, over.
 
 use axum::http::StatusCode;
+use protocol::application::StatusToken;
 use protocol::presentation::{REQUEST_MEDIA_TYPE, form};
 use serde_json::{Value, json};
+use service::clock;
 use tower::ServiceExt as _;
 
 use super::wallet::{accepted, refused};
 use super::world::{ADULT, World};
-use crate::registry;
+use crate::application::session;
 
 #[tokio::test]
 async fn neg_r12_a_request_may_be_fetched_twice() {
@@ -111,8 +113,64 @@ async fn neg_r08_a_response_is_refused_again_after_a_restart() {
     );
     let world = world.restart().await;
     refused(&world.post_form(&started.response_path(), body).await);
-    let queued = registry::queued(&world.verifier.vault, &world.verifier.network()).unwrap();
+    let queued = world.queued();
     assert_eq!(queued.len(), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_was_answered_gives_up_its_place_and_its_page_still_learns_the_end() {
+    let mut world = World::new().await;
+    let vault = |world: &World| session::count(&world.verifier.vault);
+    let instance = world.issue(&ADULT);
+    let started = world.start().await;
+    assert_eq!(vault(&world), 1);
+    let request = world.fetch(&started).await;
+    let parts = world.parts(&request, &instance);
+    let body = world.body(&request, &instance, &parts);
+    accepted(&world.post_form(&started.response_path(), body).await);
+    assert_eq!(vault(&world), 0);
+    let state = async |world: &World| world.get(&started.result_path, None).await;
+    assert_eq!(state(&world).await.json(), json!({"state": "received"}));
+
+    let now = clock::now();
+    let over = |seconds| session::remove_expired(&world.verifier.vault, now.plus_seconds(seconds));
+    assert_eq!(over(23 * 3_600).unwrap(), 0);
+    assert_eq!(over(25 * 3_600).unwrap(), 1);
+    assert_eq!(state(&world).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_session_that_failed_keeps_its_place_until_it_is_over() {
+    let world = World::new().await;
+    let started = world.start().await;
+    let request = world.fetch(&started).await;
+    let state = request.parameters().state.as_ref().unwrap().as_str();
+    let error = form::encode(&[("error", "access_denied"), ("state", state)]);
+    world.post_form(&started.response_path(), error).await;
+    assert_eq!(session::count(&world.verifier.vault), 1);
+    let over = clock::now().plus_seconds(301);
+    session::remove_expired(&world.verifier.vault, over).unwrap();
+    assert_eq!(session::count(&world.verifier.vault), 0);
+}
+
+#[tokio::test]
+async fn a_holder_that_never_hears_the_answer_has_its_access_already() {
+    let mut world = World::new().await;
+    let instance = world.issue(&ADULT);
+    let started = world.start().await;
+    let request = world.fetch(&started).await;
+    let mut parts = world.parts(&request, &instance);
+    let token = StatusToken::random(&mut world.rng);
+    let extension = parts.extension.as_mut().unwrap();
+    extension.status_token = Some(token.clone());
+    let body = world.body(&request, &instance, &parts);
+    let answer = accepted(&world.post_form(&started.response_path(), body).await);
+    let access = answer.tegata.unwrap();
+    assert_eq!(access.token, token.reveal());
+    let path = format!("/applications/{}", access.application);
+    assert_eq!(access.status_url.path(), path);
+    let shown = world.get(&path, Some(token.reveal())).await;
+    assert_eq!(shown.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -58,16 +58,9 @@ async fn staff_read_an_application_and_open_the_account() {
     assert_eq!(status.state, ApplicationState::Opened);
     assert_eq!(status.openings[1].result, ApplicationResult::Opened);
     for _outcome in 0..2 {
-        let queued = registry::queued(&world.verifier.vault, &world.verifier.network()).unwrap();
-        registry::submit_queued(&world.verifier, queued)
-            .await
-            .unwrap();
+        world.submit().await;
     }
-    assert!(
-        registry::queued(&world.verifier.vault, &world.verifier.network())
-            .unwrap()
-            .is_empty()
-    );
+    assert!(world.queued().is_empty());
 }
 
 #[tokio::test]
@@ -193,6 +186,112 @@ async fn neg_r20_a_credential_revoked_after_the_opening_becomes_a_task() {
         tasks["tasks"][0]["application"],
         access.application.to_string()
     );
+}
+
+/// Applies, and gives the application's id with a session of the staff.
+async fn applied(world: &mut World, person: &Person) -> (String, String) {
+    let instance = world.issue(person);
+    let access = ResponseAnswer::parse(&world.apply(&instance).await.body)
+        .unwrap()
+        .tegata
+        .unwrap();
+    (access.application.to_string(), world.staff().await)
+}
+
+async fn outcome(world: &World, staff: &str, id: &str) -> serde_json::Value {
+    let path = format!("/staff/applications/{id}");
+    world.get(&path, Some(staff)).await.json()["outcome"].clone()
+}
+
+#[tokio::test]
+async fn an_outcome_waits_until_its_receipt_is_shown_and_survives_a_restart() {
+    let mut world = World::new().await;
+    let (id, staff) = applied(&mut world, &ADULT).await;
+    let answers = [StatusCode::ACCEPTED, StatusCode::SERVICE_UNAVAILABLE];
+    world
+        .ledger
+        .with(|ledger| ledger.relay_answers.extend(answers));
+    assert_eq!(
+        outcome(&world, &staff, &id).await,
+        json!({"state": "waits"})
+    );
+    assert_eq!(world.submit().await, 1, "on its way");
+    assert_eq!(world.submit().await, 1, "the node is busy");
+    let world = world.restart().await;
+    assert_eq!(world.submit().await, 0);
+    let staff = world.staff().await;
+    assert_eq!(
+        outcome(&world, &staff, &id).await,
+        json!({"state": "recorded"})
+    );
+    assert_eq!(world.submit().await, 0, "nothing is left");
+}
+
+#[tokio::test]
+async fn outcomes_are_recorded_one_after_the_other_with_nobody_telling_of_the_second() {
+    let mut world = World::new().await;
+    let (id, staff) = applied(&mut world, &ADULT).await;
+    decide(&world, &staff, &id, "opened").await;
+    let tasks = crate::tasks::start(&world.verifier);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while outcome(&world, &staff, &id).await != json!({"state": "recorded"}) {
+        assert!(std::time::Instant::now() < deadline, "the second waits");
+        tokio::task::yield_now().await;
+    }
+    drop(tasks);
+}
+
+#[tokio::test]
+async fn an_outcome_that_the_registry_refuses_is_shown_to_the_staff() {
+    let mut world = World::new().await;
+    let (id, staff) = applied(&mut world, &ADULT).await;
+    world
+        .ledger
+        .with(|ledger| ledger.relay_answers.push_back(StatusCode::CONFLICT));
+    assert_eq!(world.submit().await, 0);
+    let shown = outcome(&world, &staff, &id).await;
+    assert_eq!(shown["state"], "refused");
+    assert_eq!(shown["reason"], "conflict");
+    let tasks = world.get("/staff/tasks", Some(&staff)).await.json();
+    assert_eq!(tasks["tasks"][0]["application"], json!(id));
+    assert_eq!(tasks["tasks"][0]["outcome"], "refused");
+    assert!(world.queued().is_empty(), "not again at once");
+
+    let later = clock::now().plus_seconds(3_601);
+    let network = world.verifier.network();
+    let again = registry::queued(&world.verifier.vault, &network, later).unwrap();
+    let round = registry::submit_queued(&world.verifier, again, later).await;
+    assert_eq!(round.recorded, 1);
+    assert_eq!(
+        outcome(&world, &staff, &id).await,
+        json!({"state": "recorded"})
+    );
+    assert_eq!(
+        world.get("/staff/tasks", Some(&staff)).await.json(),
+        json!({"tasks": []})
+    );
+}
+
+#[tokio::test]
+async fn an_outcome_that_is_refused_holds_up_no_other() {
+    let mut world = World::new().await;
+    for person in [
+        &ADULT,
+        &Person {
+            status_idx: 8,
+            ..ADULT
+        },
+    ] {
+        applied(&mut world, person).await;
+    }
+    let answer = StatusCode::UNPROCESSABLE_ENTITY;
+    world
+        .ledger
+        .with(|ledger| ledger.relay_answers.push_back(answer));
+    let before = world.ledger.with(|ledger| ledger.records.len());
+    assert_eq!(world.queued().len(), 2);
+    assert_eq!(world.submit().await, 0);
+    assert_eq!(world.ledger.with(|ledger| ledger.records.len()), before + 1);
 }
 
 #[tokio::test]

@@ -212,7 +212,11 @@ impl World {
             data: IMAGE.to_vec(),
         }];
         Parts {
-            extension: Some(ResponseExtension { consent, documents }),
+            extension: Some(ResponseExtension {
+                consent,
+                documents,
+                status_token: None,
+            }),
             ..parts
         }
     }

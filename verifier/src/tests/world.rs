@@ -34,6 +34,7 @@ use tempfile::TempDir;
 
 use super::ledger::{self, Shared};
 use crate::config::Config;
+use crate::registry;
 use crate::setup::{SetupArguments, set_up};
 use crate::verifier::Verifier;
 
@@ -278,6 +279,18 @@ impl World {
             }
         }
         files
+    }
+
+    /// The outcomes that are to be handed in now.
+    pub(super) fn queued(&self) -> Vec<registry::Queued> {
+        registry::queued(&self.verifier.vault, &self.verifier.network(), clock::now()).unwrap()
+    }
+
+    /// Hands in outcomes once, as the task does; says how many wait.
+    pub(super) async fn submit(&self) -> usize {
+        let queued = self.queued();
+        let round = registry::submit_queued(&self.verifier, queued, clock::now()).await;
+        round.waiting
     }
 
     fn sign(&self, body: Body) -> Record {

@@ -154,6 +154,7 @@ fn response(
             opening: presentation.opening().ok_or(PresentError::Stored)?,
         },
         documents,
+        status_token: None,
     };
     let response = AuthorizationResponse {
         vp_token: VpToken::single(query.id().as_str(), presented),

@@ -218,10 +218,22 @@ fn an_extension_is_read_back_and_others_have_none() {
         media_type: MediaType::Png,
         data: vec![1, 2, 3],
     }];
-    let extension = ResponseExtension { consent, documents };
+    let extension = ResponseExtension {
+        consent,
+        documents,
+        status_token: Some(StatusToken::random(&mut world.rng)),
+    };
     assert_eq!(
         ResponseExtension::find(&extension.to_extensions()),
         Ok(Some(extension.clone()))
+    );
+    let drawn_by_company = ResponseExtension {
+        status_token: None,
+        ..extension.clone()
+    };
+    assert_eq!(
+        ResponseExtension::find(&drawn_by_company.to_extensions()),
+        Ok(Some(drawn_by_company))
     );
     assert_eq!(ResponseExtension::find(&Map::new()), Ok(None));
     for pointer in [
@@ -229,6 +241,7 @@ fn an_extension_is_read_back_and_others_have_none() {
         "/tegata/anchor",
         "/tegata/designation/opening/salt",
         "/tegata/documents/0/data",
+        "/tegata/status_token",
     ] {
         let mut value = Value::Object(extension.to_extensions());
         *value.pointer_mut(pointer).unwrap() = json!("?");

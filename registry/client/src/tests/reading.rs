@@ -284,6 +284,24 @@ async fn a_case_that_nobody_knows_is_not_found() {
 }
 
 #[tokio::test]
+async fn a_case_is_read_at_the_own_node_and_nobody_else_is_asked() {
+    let world = World::honest(5).await;
+    let entries = world.client.case_at(&case(0), "m1.example").await.unwrap();
+    assert!(entries.is_sorted_by_key(|entry| entry.index()));
+    assert_eq!(entries.len(), 3);
+    let unknown = world.client.case_at(&case(9), "m1.example").await;
+    assert!(matches!(unknown, Err(ReadError::NotFound)));
+    assert!([0, 2, 3].iter().all(|other| world.asked(*other).is_empty()));
+
+    let mut world = World::new().await;
+    world.node(1, |_request| None);
+    let dead = world.client.case_at(&case(0), "m1.example").await;
+    assert!(matches!(dead, Err(ReadError::Unavailable(Some(_)))));
+    let stranger = world.client.case_at(&case(0), "m9.example").await;
+    assert!(matches!(stranger, Err(ReadError::Unavailable(None))));
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let mut world = World::new().await;
     let ledger = world.ledger(3);
