@@ -8,5 +8,6 @@ mod items_3_ledger;
 mod items_4_operation;
 mod journeys;
 mod privacy;
+mod relay;
 mod second_reader;
 mod traffic;

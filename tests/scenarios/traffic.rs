@@ -1,8 +1,8 @@
 //! Who can tell the company from the traffic. The figures of the whole run: `cargo traffic -- --applications 1000`.
 
-use tests::traffic::{Plan, RIGHT_MAX, Transport, run};
+use tests::traffic::{Findings, Plan, RIGHT_MAX, Transport, run};
 
-fn share(transport: Transport, applications: usize) -> anyhow::Result<f64> {
+fn findings(transport: Transport, applications: usize) -> anyhow::Result<Findings> {
     let plan = Plan {
         transport,
         applications,
@@ -10,13 +10,15 @@ fn share(transport: Transport, applications: usize) -> anyhow::Result<f64> {
         cells: 2,
         seed: 1,
     };
-    Ok(run(&plan)?.share())
+    run(&plan)
 }
 
 #[test]
 fn item_3a_two_lying_nodes_guess_the_company_no_better_than_chance() -> anyhow::Result<()> {
-    let share = share(Transport::Cascade, 400)?;
-    assert!(share <= RIGHT_MAX, "right in {share}");
+    let found = findings(Transport::Cascade, 400)?;
+    assert!(found.share() <= RIGHT_MAX, "{found:?}");
+    assert_eq!(found.followed, 0, "no outcome was followed");
+    assert_eq!(found.named, 0, "no message names a member");
     Ok(())
 }
 
@@ -29,8 +31,8 @@ fn item_3a_the_guesses_are_better_without_any_part_of_the_transport() -> anyhow:
         Transport::OtherNode,
         Transport::OwnNode,
     ] {
-        let share = share(without, 100)?;
-        assert!(share > RIGHT_MAX, "{without:?}: right in {share} only");
+        let found = findings(without, 100)?;
+        assert!(found.share() > RIGHT_MAX, "{without:?}: {found:?} only");
     }
     Ok(())
 }

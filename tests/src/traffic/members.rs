@@ -5,7 +5,7 @@ use protocol::envelope::hpke::RecipientKey;
 use protocol::identity::{Algorithm, SigningKey};
 use protocol::registry::record::Record;
 use protocol::registry::{KeyBytes, Member, MemberRole, NetworkId};
-use protocol::relay::{Place, open_cell, read_content, relay_key};
+use protocol::relay::{Place, open_cell, read_content, relay_key, relay_public_key};
 use rand_chacha::ChaCha20Rng;
 use registry::relay::{Action, Committee, Relay, Settings};
 
@@ -65,6 +65,23 @@ impl Members {
         };
         members.relays = members.fresh()?;
         Ok(members)
+    }
+
+    /// Names, addresses and keys of members, in the spellings in which they could stand in a message.
+    pub(super) fn names(&self) -> Vec<Vec<u8>> {
+        let of_member = |member: &Member| {
+            let cosigning_key = member.cosigning_key.as_bytes();
+            let relay_key = relay_public_key(cosigning_key).unwrap_or_default();
+            [
+                member.name.as_bytes().to_vec(),
+                member.peer_address.as_bytes().to_vec(),
+                member.url.as_str().as_bytes().to_vec(),
+                member.consensus_key.as_bytes().to_vec(),
+                cosigning_key.to_vec(),
+                relay_key.to_vec(),
+            ]
+        };
+        self.members.iter().flat_map(of_member).collect()
     }
 
     fn fresh(&self) -> anyhow::Result<Vec<Relay>> {

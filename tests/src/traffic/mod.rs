@@ -33,6 +33,8 @@ pub const LIARS: [usize; 2] = [0, 1];
 pub const RIGHT_MAX: f64 = 0.25;
 
 const SLOT_MS: u64 = 10_000;
+/// What travels is searched for names in so many slots; it is ciphertext in all of them.
+const SEARCHED_SLOTS: u64 = 5;
 
 /// How outcomes reach the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -79,6 +81,8 @@ pub struct Findings {
     pub cells: usize,
     /// Bytes of them.
     pub cell_bytes: usize,
+    /// Names, addresses and keys of members in the messages of the first slots and in all records.
+    pub named: usize,
 }
 
 impl Findings {
@@ -104,6 +108,8 @@ pub fn run(plan: &Plan) -> anyhow::Result<Findings> {
     let mut applicants = Applicant::many(plan, &mut rng);
     let mut members = Members::new(settings(plan))?;
     let mut adversary = Adversary::new(plan.transport, applicants.len());
+    let names = members.names();
+    let mut named = 0;
     let mut slot = 0;
     while applicants.iter().any(|applicant| !applicant.is_done()) {
         slot += 1;
@@ -144,6 +150,16 @@ pub fn run(plan: &Plan) -> anyhow::Result<Findings> {
                 .collect(),
         };
         adversary.read(&mut applicants, slot, &appeared)?;
+        named += appeared
+            .iter()
+            .filter(|(_, record)| names_any(record, &names))
+            .count();
+        if slot <= SEARCHED_SLOTS {
+            let messages = members.travelled().iter().map(|sent| sent.message.encode());
+            named += messages
+                .filter(|message| names_any(message, &names))
+                .count();
+        }
     }
     let sightings: Vec<Sightings> = applicants.iter().map(Applicant::sightings).collect();
     let companies: Vec<usize> = applicants
@@ -157,7 +173,14 @@ pub fn run(plan: &Plan) -> anyhow::Result<Findings> {
         followed,
         cells: members.cells,
         cell_bytes: members.cell_bytes,
+        named,
     })
+}
+
+fn names_any(bytes: &[u8], names: &[Vec<u8>]) -> bool {
+    names
+        .iter()
+        .any(|name| bytes.windows(name.len()).any(|window| window == name))
 }
 
 fn settings(plan: &Plan) -> Settings {
