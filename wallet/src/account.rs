@@ -26,7 +26,21 @@ pub(crate) struct Account {
     /// Where the designation stands on the registry.
     pub(crate) designation: u64,
     pub(crate) access: Option<ApplicationAccess>,
+    /// Whether the company is known to have the application.
+    #[serde(default)]
+    pub(crate) delivery: Delivery,
     pub(crate) last: Option<LastKnown>,
+}
+
+/// Whether an application reached its company.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Delivery {
+    /// It was sent, and the company's answer is not known.
+    Sent,
+    /// The company has it.
+    #[default]
+    Arrived,
 }
 
 /// What the company said last, where the registry agreed.
@@ -39,13 +53,14 @@ pub(crate) struct LastKnown {
 }
 
 impl Account {
+    /// One that is about to be sent.
     pub(crate) fn new(
         application: ApplicationId,
         (verifier, purpose): (&str, &str),
         applied_at: Timestamp,
         outcome_key: &[u8; 32],
         designation: u64,
-        access: Option<ApplicationAccess>,
+        access: ApplicationAccess,
     ) -> Self {
         Self {
             application,
@@ -54,7 +69,8 @@ impl Account {
             applied_at,
             outcome_key: base64url::encode(outcome_key),
             designation,
-            access,
+            access: Some(access),
+            delivery: Delivery::Sent,
             last: None,
         }
     }
@@ -65,6 +81,18 @@ impl Account {
 
     pub(crate) fn put(&self, changes: Changes) -> Result<Changes, SessionError> {
         Ok(changes.put_json(ACCOUNT, &self.application.to_string(), SCHEMA, self)?)
+    }
+
+    pub(crate) fn load(
+        vault: &Vault,
+        application: ApplicationId,
+    ) -> Result<Option<Self>, SessionError> {
+        Ok(vault.get_json(ACCOUNT, &application.to_string())?)
+    }
+
+    /// The company did not take the application.
+    pub(crate) fn remove(&self, changes: Changes) -> Changes {
+        changes.delete(ACCOUNT, &self.application.to_string())
     }
 
     /// All of them, the oldest first.

@@ -7,7 +7,7 @@ use protocol::registry::ApplicationResult;
 use serde_json::{Value, json};
 use vault::Changes;
 
-use crate::account::{Account, LastKnown};
+use crate::account::{Account, Delivery, LastKnown};
 use crate::display::inert;
 use crate::failure::{Advise, FailureKind};
 use crate::http::{Http, HttpError};
@@ -67,6 +67,28 @@ enum Unknown {
     Contradiction,
 }
 
+impl Unknown {
+    /// What the registry says of it, in a word.
+    const fn of_registry(&self) -> &'static str {
+        match self {
+            Self::Contradiction => "contradicted",
+            Self::NoAccess
+            | Self::Company(_)
+            | Self::Answer
+            | Self::Stranger(_)
+            | Self::Registry(_) => "unknown",
+        }
+    }
+
+    /// Whether the company showed that it has the application.
+    const fn company_spoke(&self) -> bool {
+        match self {
+            Self::Contradiction | Self::Registry(_) => true,
+            Self::NoAccess | Self::Company(_) | Self::Answer | Self::Stranger(_) => false,
+        }
+    }
+}
+
 /// How far the registry confirms what the company says.
 enum Confirmed {
     /// The outcome records are those that the company opens.
@@ -83,15 +105,16 @@ pub async fn accounts(session: &mut Session) -> Result<Report, AccountsError> {
     let mut entries = Vec::new();
     for mut account in Account::all(&session.vault)? {
         let answer = ask(session, &network, &http, &account).await;
+        let spoke = Unknown::company_spoke;
+        if account.delivery == Delivery::Sent && answer.as_ref().err().is_none_or(spoke) {
+            account.delivery = Delivery::Arrived;
+            keep(session, &account)?;
+        }
         let (state, registry, note) = match answer {
             Ok(Confirmed::ByRegistry(last)) => {
                 let state = last.state;
                 account.last = Some(last);
-                let changes = account.put(Changes::new())?;
-                session
-                    .vault
-                    .commit(&changes, &mut session.rng)
-                    .map_err(SessionError::Write)?;
+                keep(session, &account)?;
                 (
                     Some(state),
                     "confirmed",
@@ -104,22 +127,18 @@ pub async fn accounts(session: &mut Session) -> Result<Report, AccountsError> {
                 "the registry holds no outcome".to_owned(),
             ),
             Err(error) => {
-                let registry = match error {
-                    Unknown::Contradiction => "contradicted",
-                    Unknown::NoAccess
-                    | Unknown::Company(_)
-                    | Unknown::Answer
-                    | Unknown::Stranger(_)
-                    | Unknown::Registry(_) => "unknown",
-                };
                 let last = account.last.as_ref();
                 let at = last
                     .map(|last| format!("; known since {}", last.at))
                     .unwrap_or_default();
+                let sent = match account.delivery {
+                    Delivery::Sent => "sent, and the company's answer was lost: ",
+                    Delivery::Arrived => "",
+                };
                 (
                     last.map(|last| last.state),
-                    registry,
-                    format!("{error}{at}"),
+                    error.of_registry(),
+                    format!("{sent}{error}{at}"),
                 )
             }
         };
@@ -143,6 +162,15 @@ pub async fn accounts(session: &mut Session) -> Result<Report, AccountsError> {
     Ok(Report::new(&lines, json!({"accounts": entries})))
 }
 
+fn keep(session: &mut Session, account: &Account) -> Result<(), SessionError> {
+    let changes = account.put(Changes::new())?;
+    session
+        .vault
+        .commit(&changes, &mut session.rng)
+        .map_err(SessionError::Write)?;
+    Ok(())
+}
+
 fn entry(account: &Account, name: &str, state: Option<ApplicationState>, registry: &str) -> Value {
     json!({
         "company": account.verifier,
@@ -153,6 +181,7 @@ fn entry(account: &Account, name: &str, state: Option<ApplicationState>, registr
         "state": state,
         "registry": registry,
         "designation_index": account.designation,
+        "delivery": account.delivery,
     })
 }
 

@@ -1,11 +1,12 @@
 //! The answer to a request that the user agreed to: the designation on the registry, then the data.
 
 use protocol::application::{
-    ApplicationAccess, DisclosedDocument, ResponseAnswer, ResponseExtension, UnverifiedConsent,
+    ApplicationAccess, ApplicationStatus, DisclosedDocument, ResponseAnswer, ResponseExtension,
+    StatusToken, UnverifiedConsent,
 };
 use protocol::presentation::{AuthorizationResponse, VpToken};
 use protocol::registry::record::UnverifiedRecord;
-use protocol::registry::{ContentDigest, Verifier};
+use protocol::registry::{ApplicationId, ContentDigest, Verifier};
 use serde_json::json;
 use url::Url;
 use vault::Changes;
@@ -14,11 +15,11 @@ use super::asked::Asked;
 use super::choice::Chosen;
 use super::record::{Presentation, Stage};
 use super::{PresentError, document};
-use crate::account::Account;
+use crate::account::{Account, Delivery};
 use crate::display::inert;
 use crate::history::Disclosure;
 use crate::http::{ANSWER_BYTES_MAX, Http, Post};
-use crate::network::{Network, own_address};
+use crate::network::{Network, below, own_address};
 use crate::registry::Registry;
 use crate::report::Report;
 use crate::session::{Session, SessionError};
@@ -38,11 +39,10 @@ pub(super) fn images(
     Ok(images)
 }
 
-/// Records the designation on the registry, through a node of another member than the company.
+/// Records the designation on the registry, through any member's node.
 pub(super) async fn designate(
     session: &mut Session,
     network: &Network,
-    asked: &Asked<'_>,
     presentation: &mut Presentation,
 ) -> Result<(), PresentError> {
     if !matches!(presentation.stage, Stage::Designating) {
@@ -53,7 +53,7 @@ pub(super) async fn designate(
         .and_then(|record| record.verify(&network.id()))
         .map_err(|_| PresentError::Stored)?;
     let registry = Registry::open(session, network)?;
-    let receipt = match registry.submit(&record, &asked.verifier.member).await {
+    let receipt = match registry.submit(&record).await {
         Ok(receipt) => receipt,
         Err(error) => {
             if error.is_final() {
@@ -89,10 +89,75 @@ pub(super) async fn send(
         claims: presentation.paths.clone(),
         documents: documents.len(),
     };
+    // From here on the company may have the data, so the account is there whatever comes of the exchange.
+    let mut account = match Account::load(&session.vault, presentation.application)? {
+        Some(account) => account,
+        None => Account::new(
+            presentation.application,
+            (&presentation.verifier, &presentation.purpose),
+            presentation.agreed_at,
+            &asked.offer.outcome_key,
+            index,
+            access(session, asked.verifier, presentation.application),
+        ),
+    };
     let changes = disclosure.add(&session.vault, Changes::new())?;
-    commit(session, &changes)?;
+    commit(session, &account.put(changes)?)?;
 
-    let body = response(session, asked, chosen, presentation, receipt, documents)?;
+    let token = account.access.as_ref().map(|access| access.token.clone());
+    let evidence = Evidence {
+        receipt,
+        documents,
+        status_token: token.as_deref().and_then(StatusToken::parse),
+    };
+    let body = response(session, asked, chosen, presentation, evidence)?;
+    let answer = match post(http, asked, body).await {
+        Ok(answer) => answer,
+        Err(error) if is_refusal(&error) && arrived(http, asked.verifier, &account).await => {
+            // The company took it before, and its answer was lost.
+            ResponseAnswer {
+                redirect_uri: None,
+                tegata: None,
+            }
+        }
+        Err(error) if is_refusal(&error) => {
+            commit(session, &account.remove(Changes::new()))?;
+            return Err(error);
+        }
+        Err(error) => return Err(error),
+    };
+    let access = answer
+        .tegata
+        .filter(|access| is_own(access, asked.verifier, presentation));
+    account.access = access.or(account.access);
+    account.delivery = Delivery::Arrived;
+    presentation.stage = Stage::Sent {
+        access: account.access.clone(),
+    };
+    let changes = account.put(presentation.put(Changes::new())?)?;
+    commit(session, &changes)?;
+    let redirect = answer.redirect_uri.filter(|uri| is_at(uri, asked.verifier));
+    Ok(report(asked, presentation, index, redirect.as_deref()))
+}
+
+/// Access to an application where a company of ours will show it, with a token that the company learns in the response.
+fn access(
+    session: &mut Session,
+    verifier: &Verifier,
+    application: ApplicationId,
+) -> ApplicationAccess {
+    ApplicationAccess {
+        application,
+        status_url: below(verifier.url.url(), &format!("applications/{application}")),
+        token: StatusToken::random(&mut session.rng).reveal().to_owned(),
+    }
+}
+
+async fn post(
+    http: &Http,
+    asked: &Asked<'_>,
+    body: String,
+) -> Result<ResponseAnswer, PresentError> {
     let answer = http
         .post(Post {
             url: &asked.request.parameters().response_uri,
@@ -103,23 +168,32 @@ pub(super) async fn send(
             answer_bytes_max: ANSWER_BYTES_MAX,
         })
         .await?;
-    let answer = ResponseAnswer::parse(&answer.body).map_err(|_| PresentError::Answer)?;
-    let access = answer
-        .tegata
-        .filter(|access| is_own(access, asked.verifier, presentation));
-    let account = Account::new(
-        presentation.application,
-        (&presentation.verifier, &presentation.purpose),
-        presentation.agreed_at,
-        &asked.offer.outcome_key,
-        index,
-        access.clone(),
-    );
-    presentation.stage = Stage::Sent { access };
-    let changes = account.put(presentation.put(Changes::new())?)?;
-    commit(session, &changes)?;
-    let redirect = answer.redirect_uri.filter(|uri| is_at(uri, asked.verifier));
-    Ok(report(asked, presentation, index, redirect.as_deref()))
+    ResponseAnswer::parse(&answer.body).map_err(|_| PresentError::Answer)
+}
+
+fn is_refusal(error: &PresentError) -> bool {
+    matches!(error, PresentError::Http(error) if error.is_refusal())
+}
+
+/// Whether the company shows the application to its holder.
+async fn arrived(http: &Http, verifier: &Verifier, account: &Account) -> bool {
+    let Some(access) = &account.access else {
+        return false;
+    };
+    if !is_at(access.status_url.as_str(), verifier) {
+        return false;
+    }
+    let shown = http.get(&access.status_url, "application/json", Some(&access.token));
+    shown
+        .await
+        .is_ok_and(|answer| ApplicationStatus::parse(&answer.body).is_ok())
+}
+
+/// What goes with the presented credential.
+struct Evidence {
+    receipt: String,
+    documents: Vec<DisclosedDocument>,
+    status_token: Option<StatusToken>,
 }
 
 fn response(
@@ -127,8 +201,7 @@ fn response(
     asked: &Asked<'_>,
     chosen: &Chosen,
     presentation: &Presentation,
-    receipt: String,
-    documents: Vec<DisclosedDocument>,
+    evidence: Evidence,
 ) -> Result<String, PresentError> {
     let parameters = asked.request.parameters();
     let query = asked.query()?;
@@ -150,11 +223,11 @@ fn response(
         consent: UnverifiedConsent {
             anchor: instance.anchor().ok_or(PresentError::NotAnchored)?,
             designation_record: presentation.record().ok_or(PresentError::Stored)?,
-            designation_receipt: receipt,
+            designation_receipt: evidence.receipt,
             opening: presentation.opening().ok_or(PresentError::Stored)?,
         },
-        documents,
-        status_token: None,
+        documents: evidence.documents,
+        status_token: evidence.status_token,
     };
     let response = AuthorizationResponse {
         vp_token: VpToken::single(query.id().as_str(), presented),

@@ -1,7 +1,7 @@
 //! `tegata present`: answer a company's request.
 //!
 //! Authenticate the company, compare what it asks with what it is registered for, let the user decide; spend an instance, record
-//! the designation on the registry through a node of another member, and only then send the data, encrypted to the
+//! the designation on the registry through any member's node, and only then send the data, encrypted to the
 //! key of this request. Until the company is authenticated, nothing is sent anywhere.
 
 mod answer;
@@ -102,7 +102,7 @@ pub async fn present(
         Some(known) => known,
         None => spend(session, &network, &asked, &chosen, id)?,
     };
-    answer::designate(session, &network, &asked, &mut presentation).await?;
+    answer::designate(session, &network, &mut presentation).await?;
     answer::send(
         session,
         &http,

@@ -331,3 +331,43 @@ async fn a_declined_account_is_shown_as_declined() {
     assert_eq!(accounts["accounts"][0]["state"], "declined");
     assert_eq!(accounts["accounts"][0]["registry"], "unknown");
 }
+
+#[tokio::test]
+async fn a_company_that_refuses_what_it_took_before_has_it() {
+    let world = World::new().await;
+    let mut session = world.wallet_with_credential().await;
+    world
+        .wire
+        .corrupt("POST /responses", |_| Reply::status(400));
+    let report = open_account(&world, &mut session).await.unwrap();
+    world.wire.repent();
+    let accounts = wallet::accounts::accounts(&mut session).await.unwrap().json;
+    assert_eq!(
+        accounts["accounts"][0]["application"],
+        report["application"]
+    );
+    assert_eq!(accounts["accounts"][0]["delivery"], "arrived");
+    assert_eq!(accounts["accounts"][0]["state"], "received");
+}
+
+#[tokio::test]
+async fn a_company_that_refuses_has_no_account_and_one_that_is_silent_may_have_one() {
+    let world = World::new().await;
+    let mut session = world.wallet_with_credential().await;
+    world
+        .wire
+        .corrupt("GET /applications", |_| Reply::status(404));
+    world
+        .wire
+        .corrupt("POST /responses", |_| Reply::status(400));
+    assert!(open_account(&world, &mut session).await.is_err());
+    let accounts = wallet::accounts::accounts(&mut session).await.unwrap().json;
+    assert_eq!(accounts["accounts"], json!([]));
+
+    world
+        .wire
+        .corrupt("POST /responses", |_| Reply::status(502));
+    assert!(open_account(&world, &mut session).await.is_err());
+    let accounts = wallet::accounts::accounts(&mut session).await.unwrap().json;
+    assert_eq!(accounts["accounts"][0]["delivery"], "sent");
+}
