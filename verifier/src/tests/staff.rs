@@ -232,6 +232,8 @@ async fn outcomes_are_recorded_one_after_the_other_with_nobody_telling_of_the_se
     let mut world = World::new().await;
     let (id, staff) = applied(&mut world, &ADULT).await;
     decide(&world, &staff, &id, "opened").await;
+    // What was announced before the tasks began is heard by nobody.
+    world.verifier.outbox.announced().await;
     let tasks = crate::tasks::start(&world.verifier);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while outcome(&world, &staff, &id).await != json!({"state": "recorded"}) {
