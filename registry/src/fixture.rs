@@ -6,11 +6,16 @@ use protocol::{
     Timestamp,
     identity::{Algorithm, SigningKey},
     registry::{
-        CaseId, Commitment, ContentDigest, Genesis, Issuer, KeyBytes, KeySet, ListId, Member,
-        MemberRole, ProcessDefinition, Step,
-        record::{Body, CaseEvent, Record, StatusListVersion},
+        ApplicationId, CaseId, Commitment, ContentDigest, Genesis, Issuer, KeyBytes, KeySet,
+        ListId, Member, MemberRole, ProcessDefinition, Step,
+        anchor::{Anchor, AnchorOpening, AnchorTree},
+        record::{
+            Author, Body, CaseEvent, CredentialBatch, Designation, Outcome, Record,
+            StatusListVersion,
+        },
     },
 };
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use registry_consensus::{OrderedBlock, PeerKey};
 use std::{path::Path, sync::Arc};
 
@@ -97,6 +102,52 @@ impl Network {
             commitment: Commitment::from_bytes([9; 32]),
         });
         Record::sign(self.genesis.network(), body, author)
+    }
+
+    /// A batch with one anchored credential as the first record of the ledger, a designation with it, and both outcomes.
+    pub(crate) fn application(&self) -> [Record; 4] {
+        let (holder, company) = (key(240), key(241));
+        let anchor = Anchor {
+            nonce: [1; 32],
+            signing_input_hash: [2; 32],
+            thumbprint: Author::of(holder.public_key()).thumbprint(),
+        };
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let tree = AnchorTree::build(vec![anchor.leaf()], 1, &mut rng).unwrap();
+        let application = ApplicationId::from_bytes([7; 16]);
+        let sign = |body, key: &SigningKey| Record::sign(self.genesis.network(), body, key);
+        let batch = Body::CredentialBatch(CredentialBatch {
+            sequence: 0,
+            root: tree.root(),
+            depth: tree.depth(),
+        });
+        let designation = Body::Designation(Designation {
+            application,
+            anchor: AnchorOpening {
+                nonce: anchor.nonce,
+                signing_input_hash: anchor.signing_input_hash,
+                batch: 0,
+                leaf: 0,
+                path: tree.path(0).unwrap(),
+            },
+            commitment: Commitment::from_bytes([3; 32]),
+            outcome_key: *public(&company).as_bytes(),
+            expires: Timestamp::from_unix(9_000_000_000),
+        });
+        let outcome = |sequence: u32, code: u8| {
+            Body::Outcome(Outcome {
+                application,
+                sequence,
+                code,
+                commitment: Commitment::from_bytes([4; 32]),
+            })
+        };
+        [
+            sign(batch, &issuer()),
+            sign(designation, &holder),
+            sign(outcome(0, 1), &company),
+            sign(outcome(1, 2), &company),
+        ]
     }
 
     pub(crate) fn status_list(&self, sequence: u64, token: &[u8]) -> Record {

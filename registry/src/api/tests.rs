@@ -158,3 +158,35 @@ async fn the_blocks_that_a_node_tells_are_those_of_its_checkpoint() {
     let malformed = send(&router, "GET", "/tile/blocks/0", "", vec![]).await;
     assert_eq!(malformed.status(), StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn an_outcome_is_taken_for_relaying_and_other_bodies_are_not() {
+    let (network, replica, router, _directory) = node();
+    let [batch, designation, received, _decided] = network.application();
+    replica.commit(&block(1, &[&batch, &designation])).unwrap();
+    let cbor = "application/cbor";
+    let relay = async |content_type: &'static str, body: &[u8]| {
+        let answer = send(&router, "POST", "/relay", content_type, body.to_vec()).await;
+        answer.status()
+    };
+    let busy = StatusCode::SERVICE_UNAVAILABLE;
+    assert_eq!(relay(cbor, received.as_bytes()).await, busy);
+    let key = protocol::relay::relay_key(&crate::fixture::key(0)).unwrap();
+    let _relayed = replica
+        .start_relaying(key, crate::fixture::peer(0), 100)
+        .unwrap();
+    for (content_type, body, status) in [
+        (cbor, received.as_bytes(), StatusCode::ACCEPTED),
+        (cbor, received.as_bytes(), StatusCode::ACCEPTED),
+        (cbor, batch.as_bytes(), StatusCode::BAD_REQUEST),
+        (cbor, &[0; 254], StatusCode::BAD_REQUEST),
+        (cbor, &[0; 255], StatusCode::PAYLOAD_TOO_LARGE),
+        (
+            "text/plain",
+            received.as_bytes(),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+    ] {
+        assert_eq!(relay(content_type, body).await, status);
+    }
+}

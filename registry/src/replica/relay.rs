@@ -166,7 +166,7 @@ impl Replica {
     }
 
     /// Submits what came out of a cascade. Whoever sent it asks its own node for the receipt.
-    async fn submit_relayed(&self, bytes: &[u8]) {
+    pub(super) async fn submit_relayed(&self, bytes: &[u8]) {
         let outcome =
             |record: &protocol::registry::record::Record| matches!(record.body(), Body::Outcome(_));
         if !self.record(bytes).is_ok_and(|record| outcome(&record)) {

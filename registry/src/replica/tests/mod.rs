@@ -1,2 +1,3 @@
 mod blocks;
+mod relaying;
 mod submission;

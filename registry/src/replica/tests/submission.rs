@@ -11,7 +11,7 @@ use registry_consensus::{Application as _, OrderedBlock};
 use std::{sync::Arc, time::Instant};
 use tempfile::TempDir;
 
-fn replica(members: u8) -> (Network, Arc<Replica>, TempDir) {
+pub(super) fn replica(members: u8) -> (Network, Arc<Replica>, TempDir) {
     let (network, directory) = (Network::of(members), tempfile::tempdir().unwrap());
     let replica = Arc::new(network.replica(0, directory.path()));
     (network, replica, directory)
@@ -26,7 +26,7 @@ fn submit(
 }
 
 /// Commits whatever is proposed at a height, once something is.
-async fn commit_next(replica: &Replica, height: u64) {
+pub(super) async fn commit_next(replica: &Replica, height: u64) {
     let mut records = Vec::new();
     while records.is_empty() {
         tokio::task::yield_now().await;
