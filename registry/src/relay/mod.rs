@@ -115,7 +115,13 @@ impl Relay {
         let slot = self.committee.settings.slot_at(now_ms);
         let mut actions = Vec::new();
         if self.slot.is_some_and(|last| last < slot) {
+            let on_the_way = self.sent.len();
             self.sent.retain(|_, sent| *sent + SLOTS_ON_THE_WAY > slot);
+            let lost = on_the_way - self.sent.len();
+            if lost > 0 {
+                // A node of their cascade was gone, or somebody drops cells.
+                tracing::warn!(lost, "outcomes were sent and have no receipt");
+            }
             self.begin(slot, now_ms, rng, &mut actions);
         }
         self.slot = Some(self.slot.map_or(slot, |last| last.max(slot)));
