@@ -6,12 +6,14 @@
 
 mod blocks;
 mod body;
+mod evidence;
 mod quorum;
 
 #[cfg(test)]
 mod tests;
 
 pub use body::Checkpoint;
+pub use evidence::{EVIDENCE_BYTES_MAX, EvidenceError, UnverifiedEvidence, VerifiedEvidence};
 pub use quorum::Cosigners;
 
 use super::merkle::{ProofError, TreeHash, verify_consistency};
@@ -80,6 +82,30 @@ impl UnverifiedCheckpoint {
             cosigned_at,
             note: self.text,
         })
+    }
+
+    /// What it says and the names of the members that signed it, who may be fewer than a quorum.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no member signed, a member's signature is wrong, or the text is not a checkpoint of this network.
+    pub fn signed_by(
+        self,
+        cosigners: &Cosigners,
+    ) -> Result<(Checkpoint, Vec<String>), CheckpointError> {
+        let note = self.note.verify(cosigners.keys())?;
+        let checkpoint = Checkpoint::parse(note.text())?;
+        if checkpoint.network != cosigners.network() {
+            return Err(CheckpointError::WrongNetwork);
+        }
+        let mut members: Vec<String> = Vec::new();
+        for signer in note.signers() {
+            let name = signer.key.name();
+            if !members.iter().any(|member| member == name) {
+                members.push(name.to_owned());
+            }
+        }
+        Ok((checkpoint, members))
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::identity::{Algorithm, SigningKey};
 use crate::registry::BlocksDigest;
+use crate::registry::merkle::{self, TreeHash};
 use crate::registry::vectors::{flipped, genesis, hex, list, number, read, signing_key, text};
 
 fn cosigning_keys() -> Vec<SigningKey> {
@@ -250,4 +251,115 @@ fn the_quorum_is_all_but_the_third_that_may_be_faulty() {
             .map(|(name, n)| (name.as_str(), [n; 32]));
         assert_eq!(Cosigners::new(network, keys).unwrap().quorum(), quorum);
     }
+}
+
+/// A ledger of random leaves, and another one that differs from the leaf at `fork` on.
+fn stored(size: u64, fork: u64) -> Vec<TreeHash> {
+    let mut stored: Vec<TreeHash> = Vec::new();
+    for index in 0..size {
+        let leaf = [index.to_be_bytes(), u64::from(index >= fork).to_be_bytes()].concat();
+        let read = |at: u64| stored.get(usize::try_from(at).unwrap()).copied();
+        let added = merkle::append(index, TreeHash::of_leaf(&leaf), read).unwrap();
+        stored.extend(added.into_iter().map(|(_, hash)| hash));
+    }
+    stored
+}
+
+fn root(stored: &[TreeHash], size: u64) -> TreeHash {
+    merkle::root(size, |at| stored.get(usize::try_from(at).unwrap()).copied()).unwrap()
+}
+
+fn of(stored: &[TreeHash], size: u64) -> Checkpoint {
+    Checkpoint {
+        size,
+        height: size,
+        time: Timestamp::from_unix(1_800_000_000 + size),
+        root: root(stored, size),
+        ..checkpoint()
+    }
+}
+
+fn verified(evidence: &UnverifiedEvidence) -> Result<VerifiedEvidence, EvidenceError> {
+    let text = evidence.to_json();
+    UnverifiedEvidence::parse(text.as_bytes())?.verify(genesis().cosigners())
+}
+
+#[test]
+fn n8_evidence_names_those_who_signed_two_ledgers_of_one_size() {
+    let (one, other) = (of(&stored(9, 99), 9), of(&stored(9, 5), 9));
+    // Two quorums among four meet in at least two members: one more than may be faulty.
+    let evidence = UnverifiedEvidence::new(&signed(&one, &[0, 1, 2]), &signed(&other, &[1, 2, 3]));
+    let shown = verified(&evidence).unwrap();
+    assert_eq!(
+        shown.members,
+        ["a.securities.example", "b.securities.example"]
+    );
+    assert_eq!((shown.first, shown.second), (one, other));
+    // One member alone is enough to be named; nobody else is.
+    let alone = UnverifiedEvidence::new(&signed(&one, &[3, 0]), &signed(&other, &[3]));
+    assert_eq!(verified(&alone).unwrap().members, ["notary.example"]);
+}
+
+#[test]
+fn n8_a_ledger_that_does_not_extend_the_other_is_evidence_with_its_proof() {
+    let (honest, forked) = (stored(12, 99), stored(12, 3));
+    let (first, second) = (of(&forked, 7), of(&honest, 12));
+    let (first, second) = (signed(&first, &[1]), signed(&second, &[0, 1, 2]));
+    let bare = UnverifiedEvidence::new(&first, &second);
+    assert_eq!(verified(&bare), Err(EvidenceError::NoContradiction));
+    let read = |at: u64| honest.get(usize::try_from(at).unwrap()).copied();
+    let proof = merkle::prove_consistency(7, 12, read).unwrap();
+    let evidence = bare.with_prefix(root(&honest, 7), &proof);
+    assert_eq!(
+        verified(&evidence).unwrap().members,
+        ["a.securities.example"]
+    );
+}
+
+#[test]
+fn n8_nobody_is_accused_of_what_was_not_done() {
+    let (honest, forked) = (stored(12, 99), stored(12, 3));
+    let second = signed(&of(&honest, 12), &[0, 1, 2]);
+    let read = |at: u64| honest.get(usize::try_from(at).unwrap()).copied();
+    let proof = merkle::prove_consistency(7, 12, read).unwrap();
+    // The same ledger at two sizes, whatever root the accuser names for the smaller one.
+    let grown = UnverifiedEvidence::new(&signed(&of(&honest, 7), &[1]), &second);
+    for root in [root(&honest, 7), root(&forked, 7)] {
+        let accused = verified(&grown.clone().with_prefix(root, &proof));
+        assert_eq!(accused, Err(EvidenceError::NoContradiction));
+    }
+    // The same checkpoint signed again.
+    let again = UnverifiedEvidence::new(&second, &signed(&of(&honest, 12), &[1, 2]));
+    assert_eq!(verified(&again), Err(EvidenceError::NoContradiction));
+    // Different members signed, a signature is forged, or the text is changed.
+    let fork = of(&forked, 12);
+    let apart = UnverifiedEvidence::new(&second, &signed(&fork, &[3]));
+    assert_eq!(verified(&apart), Err(EvidenceError::NobodySignedBoth));
+    let good = UnverifiedEvidence::new(&second, &signed(&fork, &[2])).to_json();
+    assert!(UnverifiedEvidence::parse(good.as_bytes()).is_ok());
+    for (_, text) in crate::registry::vectors::flipped_texts(&good) {
+        if let Ok(evidence) = UnverifiedEvidence::parse(text.as_bytes())
+            && let Ok(shown) = evidence.verify(genesis().cosigners())
+        {
+            // What is outside the signed parts of the notes may change; whom it names may not.
+            assert_eq!(shown.members, ["b.securities.example"]);
+        }
+    }
+}
+
+#[test]
+fn n8_a_larger_ledger_in_an_earlier_block_is_a_contradiction() {
+    let honest = stored(12, 99);
+    let (first, second) = (of(&honest, 7), of(&honest, 12));
+    assert!(!first.contradicts(&second) && !second.contradicts(&first));
+    let earlier = Checkpoint {
+        height: 7,
+        ..second
+    };
+    assert!(first.contradicts(&earlier) && earlier.contradicts(&first));
+    let older = Checkpoint {
+        time: Timestamp::from_unix(1_800_000_006),
+        ..second
+    };
+    assert!(first.contradicts(&older));
 }
