@@ -27,6 +27,13 @@ pub(crate) struct Network {
 
 impl Network {
     pub(crate) fn of(members: u8) -> Self {
+        let file = Self::genesis_file(members);
+        Self {
+            genesis: Arc::new(Genesis::parse(file.as_bytes()).unwrap()),
+        }
+    }
+
+    pub(crate) fn genesis_file(members: u8) -> String {
         let member = |n: u8| Member {
             name: format!("member{n}.example"),
             role: MemberRole::Company,
@@ -63,10 +70,7 @@ impl Network {
             ],
         };
         let members = (0..members).map(member).collect();
-        let file = Genesis::to_json("Test", members, vec![issuer], Vec::new(), vec![definition]);
-        Self {
-            genesis: Arc::new(Genesis::parse(file.as_bytes()).unwrap()),
-        }
+        Genesis::to_json("Test", members, vec![issuer], Vec::new(), vec![definition])
     }
 
     pub(crate) fn store(&self, directory: &Path) -> Store {

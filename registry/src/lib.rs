@@ -14,6 +14,7 @@
 //! than a third of them lie, nor anyone who sends a request.
 
 pub mod api;
+pub mod audit;
 pub mod config;
 pub mod cosigning;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use protocol::registry::MemberRole;
 use registry::{
+    audit::{self, AuditArguments, EvidenceArguments},
     genesis::{Entries, write_genesis},
     setup::{Exposure, NewMember, setup},
 };
@@ -32,6 +33,11 @@ enum Command {
     Setup(SetupArguments),
     /// Makes the genesis file of a network from the entries of its parties.
     Genesis(GenesisArguments),
+    /// Executes the log again from the first record on, and compares it with what every node shows. Exit status: 0 if nothing is
+    /// wrong, 2 if something is, 1 if there was no audit.
+    Audit(AuditArguments),
+    /// Checks evidence that members signed two ledgers.
+    Evidence(EvidenceArguments),
 }
 
 #[derive(Args)]
@@ -91,11 +97,22 @@ struct GenesisArguments {
 /// The consensus engine opens several spans for every message, which cost more than they tell.
 const LOG: &str = "info,commonware=warn";
 
+/// The exit status of an audit that found something.
+const SOMETHING_IS_WRONG: u8 = 2;
+
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run { config } => run(&config),
         Command::Setup(arguments) => run_setup(arguments),
         Command::Genesis(arguments) => run_genesis(arguments),
+        Command::Audit(arguments) => match run_audit(&arguments) {
+            Ok(false) => return ExitCode::from(SOMETHING_IS_WRONG),
+            Ok(true) => Ok(()),
+            Err(error) => Err(error),
+        },
+        Command::Evidence(arguments) => {
+            audit::verify_evidence(&arguments).map(|shown| print!("{shown}"))
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -114,6 +131,14 @@ fn run(config: &Path) -> anyhow::Result<()> {
         .build()
         .context("starting the runtime")?;
     runtime.block_on(registry::run::run(config))
+}
+
+fn run_audit(arguments: &AuditArguments) -> anyhow::Result<bool> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(audit::run(arguments))
 }
 
 fn run_setup(arguments: SetupArguments) -> anyhow::Result<()> {

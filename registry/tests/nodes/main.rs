@@ -5,6 +5,7 @@
     reason = "tests end at the first surprise"
 )]
 
+mod audit;
 mod cluster;
 mod definitions;
 mod faults;

@@ -64,6 +64,12 @@ impl UnverifiedCheckpoint {
         })
     }
 
+    /// What it claims, whoever signed it.
+    #[must_use]
+    pub fn dangerous_claim(&self) -> Option<Checkpoint> {
+        Checkpoint::parse(self.note.dangerous_text()).ok()
+    }
+
     /// Checks that a quorum of the network's members signed the checkpoint.
     ///
     /// # Errors

@@ -4,12 +4,14 @@
 //! encoded otherwise is refused.
 
 mod author;
+mod batch;
 mod body;
 
 #[cfg(test)]
 mod tests;
 
 pub use author::Author;
+pub use batch::BatchError;
 pub use body::{
     Body, CaseEvent, CredentialBatch, Designation, Erasure, Outcome, StatusListVersion,
 };

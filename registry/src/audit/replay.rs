@@ -1,0 +1,200 @@
+//! Executes the log again, from the first record on. The tree and the digest of the blocks are computed here once more, apart
+//! from the state, so that an error in either does not go unseen.
+
+use super::{Violation, report::Fault};
+use crate::state::{BlockContext, State};
+use protocol::{
+    Timestamp,
+    registry::{
+        BlocksDigest, Genesis,
+        checkpoint::Checkpoint,
+        merkle::{self, TreeHash},
+        record::{Record, UnverifiedRecord},
+    },
+};
+use rand_core::CryptoRng;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Height and time of an entry's block.
+const PLACE_BYTES: usize = 16;
+
+/// What the records say so far.
+pub(super) struct Replay {
+    genesis: Arc<Genesis>,
+    state: State<'static>,
+    leaves: Vec<TreeHash>,
+    /// Complete subtrees with their sizes, from left to right.
+    peaks: Vec<(u64, TreeHash)>,
+    blocks: BlocksDigest,
+    block: Option<BlockContext>,
+    /// The checkpoint at the end of each block, by size.
+    ends: BTreeMap<u64, Checkpoint>,
+}
+
+impl Replay {
+    pub(super) fn new(genesis: Arc<Genesis>) -> Self {
+        let state = State::new(genesis.clone());
+        Self {
+            ends: BTreeMap::from([(0, state.checkpoint())]),
+            state,
+            genesis,
+            leaves: Vec::new(),
+            peaks: Vec::new(),
+            blocks: BlocksDigest::START,
+            block: None,
+        }
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.leaves.len() as u64
+    }
+
+    /// What the checkpoint of this size must be; none if no block ends there.
+    pub(super) fn checkpoint_at(&self, size: u64) -> Option<&Checkpoint> {
+        self.ends.get(&size)
+    }
+
+    /// The document that the latest checkpoint must name.
+    pub(super) fn document(&self) -> String {
+        self.state.trusted_parties_document()
+    }
+
+    /// Takes a bundle that begins at entry `first`, of which the first ones may have been taken before: they must be the same.
+    pub(super) fn take(
+        &mut self,
+        first: u64,
+        bundle: &[u8],
+        places: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), Violation> {
+        let mut entries = split(bundle).ok_or_else(|| {
+            Violation::at(
+                first,
+                Fault::Entry,
+                "the bundle does not hold whole entries",
+            )
+        })?;
+        let mut places: Vec<BlockContext> = places.chunks(PLACE_BYTES).filter_map(place).collect();
+        if places.len() != entries.len() {
+            let text = "entries and heights differ in number";
+            return Err(Violation::at(first, Fault::Blocks, text));
+        }
+        for (index, entry) in (first..self.size()).zip(&entries) {
+            let taken = usize::try_from(index)
+                .ok()
+                .and_then(|index| self.leaves.get(index));
+            if taken != Some(&TreeHash::of_leaf(entry)) {
+                let text = "the entry is another one than it was before";
+                return Err(Violation::at(index, Fault::Rewritten, text));
+            }
+        }
+        let known = usize::try_from(self.size().saturating_sub(first)).unwrap_or(usize::MAX);
+        entries.drain(..known.min(entries.len()));
+        places.drain(..known.min(places.len()));
+        for (record, place) in self.verified(&entries, rng)?.iter().zip(places) {
+            self.apply(record, place)?;
+        }
+        Ok(())
+    }
+
+    fn verified(
+        &self,
+        entries: &[&[u8]],
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<Record>, Violation> {
+        let first = self.size();
+        let decode = |(index, entry): (u64, &&[u8])| {
+            UnverifiedRecord::decode(entry)
+                .map_err(|error| Violation::at(index, Fault::Entry, &error.to_string()))
+        };
+        let records = (first..)
+            .zip(entries)
+            .map(decode)
+            .collect::<Result<_, _>>()?;
+        UnverifiedRecord::verify_all(records, &self.genesis.network(), rng).map_err(|refused| {
+            let index = first + refused.position as u64;
+            Violation::at(index, Fault::Signature, &refused.error.to_string())
+        })
+    }
+
+    fn apply(&mut self, record: &Record, block: BlockContext) -> Result<(), Violation> {
+        let index = self.size();
+        if self.block != Some(block) {
+            self.end_block();
+            let follows = self
+                .block
+                .is_none_or(|last| last.height < block.height && last.time <= block.time);
+            if !follows {
+                let text = "the block is not later than the one before it";
+                return Err(Violation::at(index, Fault::Blocks, text));
+            }
+            self.blocks = self.blocks.then(index, block.height, block.time);
+            self.block = Some(block);
+        }
+        self.state
+            .apply(record, &block)
+            .map_err(|rejection| Violation::at(index, Fault::Rule, &rejection.to_string()))?;
+        let mut peak = (1, TreeHash::of_leaf(record.as_bytes()));
+        self.leaves.push(peak.1);
+        while let Some((size, left)) = self.peaks.pop() {
+            if size != peak.0 {
+                self.peaks.push((size, left));
+                break;
+            }
+            peak = (2 * size, TreeHash::of_node(left, peak.1));
+        }
+        self.peaks.push(peak);
+        Ok(())
+    }
+
+    /// Remembers what the members had to sign after the last block.
+    pub(super) fn end_block(&mut self) {
+        if self.block.is_some() {
+            self.ends.insert(self.size(), self.checkpoint());
+        }
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        let mut right_to_left = self.peaks.iter().rev().map(|(_, hash)| *hash);
+        let last = right_to_left.next().unwrap_or(TreeHash::EMPTY);
+        Checkpoint {
+            size: self.size(),
+            root: right_to_left.fold(last, |right, left| TreeHash::of_node(left, right)),
+            blocks: self.blocks,
+            ..self.state.checkpoint()
+        }
+    }
+
+    /// The root of the first `size` records, and the proof that the first `of` extend them.
+    pub(super) fn prefix(&self, size: u64, of: u64) -> Option<(TreeHash, Vec<TreeHash>)> {
+        let mut stored: Vec<TreeHash> = Vec::new();
+        let read = |stored: &[TreeHash], at: u64| stored.get(usize::try_from(at).ok()?).copied();
+        for (index, leaf) in (0..of).zip(&self.leaves) {
+            let added = merkle::append(index, *leaf, |at| read(&stored, at)).ok()?;
+            stored.extend(added.into_iter().map(|(_, hash)| hash));
+        }
+        let root = merkle::root(size, |at| read(&stored, at)).ok()?;
+        let proof = merkle::prove_consistency(size, of, |at| read(&stored, at)).ok()?;
+        Some((root, proof))
+    }
+}
+
+/// The entries of a bundle, each with its length in two bytes before it.
+fn split(mut bundle: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut entries = Vec::new();
+    while !bundle.is_empty() {
+        let (length, rest) = bundle.split_first_chunk()?;
+        let (entry, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+        entries.push(entry);
+        bundle = rest;
+    }
+    Some(entries)
+}
+
+fn place(bytes: &[u8]) -> Option<BlockContext> {
+    let (height, time) = bytes.split_first_chunk()?;
+    Some(BlockContext {
+        height: u64::from_be_bytes(*height),
+        time: Timestamp::from_unix(u64::from_be_bytes(time.try_into().ok()?)),
+    })
+}
