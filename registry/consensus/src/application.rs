@@ -1,6 +1,6 @@
 //! What the engine asks of the ledger above it.
 
-use crate::config::PeerKey;
+use crate::{committee::Committee, config::PeerKey};
 use bytes::Bytes;
 
 /// A block without the engine's own fields.
@@ -57,6 +57,18 @@ pub trait Application: Send + Sync + 'static {
 
     /// Makes a final block durable before returning. A height at or below the committed one has no effect.
     fn commit(&self, block: &OrderedBlock) -> Result<(), CommitError>;
+
+    /// The members in force during `epoch`; none as long as the committed blocks do not settle it.
+    ///
+    /// Once given, the answer stays. It is given for the epoch of the next block and for the one after that: so it
+    /// may depend on blocks up to the last one of the epoch before the previous one.
+    fn committee(&self, epoch: u64) -> Option<Committee>;
+
+    /// Whether a change of the committee is decided and not yet in force: empty blocks follow each other quickly then.
+    fn change_awaits(&self) -> bool;
+
+    /// The height below which no peer will need blocks from this node any more.
+    fn keep_from(&self) -> u64;
 
     /// Takes a message of the gossip channel. The sender is authenticated; the content is not to be trusted.
     fn on_gossip(&self, from: PeerKey, message: Bytes);

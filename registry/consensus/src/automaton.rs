@@ -46,7 +46,12 @@ impl<E: Clock + Spawner> commonware_consensus::Application<E> for Automaton {
         let parent = ancestry.next().await?;
         let ancestors = self.uncommitted(parent.clone(), ancestry).await?;
         let height = parent.height().next();
-        let due = runtime.current() + self.timing.idle();
+        let idle = if self.application.change_awaits() {
+            self.timing.hurried_idle()
+        } else {
+            self.timing.idle()
+        };
+        let due = runtime.current() + idle;
         loop {
             self.wake.mark_unchanged();
             let time_ms =
@@ -58,6 +63,7 @@ impl<E: Clock + Spawner> commonware_consensus::Application<E> for Automaton {
                 return Some(block.digested());
             }
             tokio::select! {
+                biased;
                 _ = self.wake.changed() => {}
                 () = runtime.sleep_until(due) => {}
             }

@@ -1,13 +1,13 @@
-//! Who takes part, with which keys, where, and how patiently.
+//! With which keys a node takes part, where, and how patiently.
 
+use crate::committee::{CommitteeError, Vote};
+use bytes::Bytes;
 use commonware_codec::DecodeExt as _;
 use commonware_cryptography::{Signer as _, ed25519};
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
-
-/// Most members of one network: it sizes the queues of every channel.
-const MEMBERS_MAX: usize = 64;
+use std::{io, net::SocketAddr, num::NonZeroU64, path::PathBuf, sync::Arc, time::Duration};
 
 /// The secret with which a member authenticates to its peers and votes.
+#[derive(Clone)]
 pub struct ConsensusKey(pub(crate) ed25519::PrivateKey);
 
 impl ConsensusKey {
@@ -16,7 +16,7 @@ impl ConsensusKey {
     /// # Errors
     /// If the library refuses the secret.
     pub fn from_secret(secret: &[u8; 32]) -> Result<Self, ConfigError> {
-        ed25519::PrivateKey::decode(bytes::Bytes::copy_from_slice(secret))
+        ed25519::PrivateKey::decode(Bytes::copy_from_slice(secret))
             .map(Self)
             .map_err(|_| ConfigError::Secret)
     }
@@ -38,7 +38,7 @@ impl std::fmt::Debug for ConsensusKey {
 pub struct PeerKey([u8; 32]);
 
 impl PeerKey {
-    /// Takes the 32 bytes of RFC 8032; whether they are a point is checked when the node starts.
+    /// Takes the 32 bytes of RFC 8032; whether they are a point is checked with the committee.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -54,9 +54,9 @@ impl PeerKey {
         Self(bytes)
     }
 
-    pub(crate) fn decode(self) -> Result<ed25519::PublicKey, ConfigError> {
-        ed25519::PublicKey::decode(bytes::Bytes::copy_from_slice(&self.0))
-            .map_err(|_| ConfigError::PeerKey(self))
+    pub(crate) fn decode(self) -> Result<ed25519::PublicKey, CommitteeError> {
+        ed25519::PublicKey::decode(Bytes::copy_from_slice(&self.0))
+            .map_err(|_| CommitteeError::Key(self))
     }
 }
 
@@ -74,25 +74,8 @@ impl std::fmt::Display for PeerKey {
     }
 }
 
-/// Whether a member votes on blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Vote {
-    /// A validator proposes and votes.
-    Validator,
-    /// An observer follows the chain and replays it.
-    Observer,
-}
-
-/// A member of the network, this node included.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// Its key.
-    pub key: PeerKey,
-    /// Where it accepts connections of its peers.
-    pub address: SocketAddr,
-    /// Whether it votes.
-    pub vote: Vote,
-}
+/// The greatest [`Timing::idle_ms`] while a change of the committee is decided and not yet in force.
+const HURRIED_IDLE_MS: u64 = 50;
 
 /// How long the engine waits for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +96,14 @@ impl Timing {
         skew_ms_max: 5_000,
     };
 
+    /// How long a leader without records waits.
     pub(crate) fn idle(&self) -> Duration {
         Duration::from_millis(self.idle_ms)
+    }
+
+    /// The same while a change of the committee is decided and not yet in force.
+    pub(crate) fn hurried_idle(&self) -> Duration {
+        Duration::from_millis(self.idle_ms.min(HURRIED_IDLE_MS))
     }
 
     pub(crate) fn leader_timeout(&self) -> Duration {
@@ -122,32 +111,37 @@ impl Timing {
     }
 }
 
+/// Decides whether this node may vote in an epoch.
+///
+/// Two copies of a node's data with the same key could contradict each other. So the permission is given to one of
+/// them, is on disk before it is given, and outlives the engine's directory.
+pub trait Ballot: Send + Sync + 'static {
+    /// [`Vote::Validator`] if no vote of `key` in `epoch` can exist that this node's directory does not hold.
+    ///
+    /// # Errors
+    /// If the permission cannot be read or noted: then the node stops.
+    fn admit(&self, key: &PeerKey, epoch: u64) -> io::Result<Vote>;
+}
+
 /// Everything a node needs to take part.
-#[derive(Debug)]
 pub struct Config {
-    /// This node's key; its public half must be among `peers`.
-    pub key: ConsensusKey,
-    /// All members, in any order, equal on every node.
-    pub peers: Vec<Peer>,
+    /// This node's keys, of which at most one is a member's in any epoch. A second one waits for its epoch.
+    pub keys: Vec<ConsensusKey>,
     /// Identifies the network: messages and votes of another network are not understood.
     pub network: [u8; 32],
+    /// Blocks in an epoch, equal on every node.
+    pub epoch_blocks: NonZeroU64,
     /// Where this node accepts connections.
     pub listen: SocketAddr,
     /// The engine's own directory: votes, blocks, certificates.
     pub directory: PathBuf,
     /// How patient the engine is.
     pub timing: Timing,
-    /// Whether a validator still has all votes that it may have cast.
-    pub memory: Memory,
-}
-
-/// What a validator remembers of its own votes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Memory {
-    /// Its directory is the one in which it voted last, or it never voted.
-    Whole,
-    /// Votes may be missing, and a new one could contradict them: the node follows and does not vote.
-    Lost,
+    /// Whether this node may vote.
+    pub ballot: Arc<dyn Ballot>,
+    /// A certificate ([`crate::Handle::certificate`] of a peer) for a block that the application has, when the engine
+    /// has nothing between that block and its own last one. Not trusted.
+    pub floor: Option<Bytes>,
 }
 
 /// The configuration cannot work.
@@ -156,18 +150,9 @@ pub enum ConfigError {
     /// The secret is not an Ed25519 key.
     #[error("the consensus secret is not an Ed25519 key")]
     Secret,
-    /// A member's key is no Ed25519 point.
-    #[error("{0} is not an Ed25519 public key")]
-    PeerKey(PeerKey),
-    /// Two members share a key.
-    #[error("{0} is listed twice")]
-    Duplicate(PeerKey),
-    /// This node's key is not among the members.
-    #[error("this node's key {0} is not among the members")]
-    NotAMember(PeerKey),
-    /// There is nobody to vote, or more members than the engine is sized for.
-    #[error("a network has at least one validator and at most {MEMBERS_MAX} members")]
-    Size,
+    /// There is no key.
+    #[error("a node needs a consensus key")]
+    NoKey,
     /// An idle leader would be taken for a dead one.
     #[error("leader_timeout_ms must be greater than idle_ms")]
     Timing,
@@ -177,27 +162,13 @@ impl Config {
     /// Checks what can be checked before anything starts.
     ///
     /// # Errors
-    /// If the members or the timing contradict themselves.
+    /// If the timing contradicts itself or there is no key.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.timing.leader_timeout_ms <= self.timing.idle_ms {
             return Err(ConfigError::Timing);
         }
-        let mut seen = BTreeSet::new();
-        for peer in &self.peers {
-            peer.key.decode()?;
-            if !seen.insert(peer.key) {
-                return Err(ConfigError::Duplicate(peer.key));
-            }
-        }
-        if !seen.contains(&self.key.public_key()) {
-            return Err(ConfigError::NotAMember(self.key.public_key()));
-        }
-        let validators = self
-            .peers
-            .iter()
-            .filter(|peer| peer.vote == Vote::Validator);
-        if validators.count() == 0 || self.peers.len() > MEMBERS_MAX {
-            return Err(ConfigError::Size);
+        if self.keys.is_empty() {
+            return Err(ConfigError::NoKey);
         }
         Ok(())
     }
@@ -207,58 +178,56 @@ impl Config {
 mod tests {
     use super::*;
 
-    fn config(secrets: &[u8]) -> Config {
-        let key = |seed: u8| ConsensusKey::from_secret(&[seed; 32]).unwrap();
+    struct Always;
+
+    impl Ballot for Always {
+        fn admit(&self, _: &PeerKey, _: u64) -> io::Result<Vote> {
+            Ok(Vote::Validator)
+        }
+    }
+
+    fn config() -> Config {
         Config {
-            key: key(1),
-            peers: secrets
-                .iter()
-                .map(|seed| Peer {
-                    key: key(*seed).public_key(),
-                    address: SocketAddr::from(([127, 0, 0, 1], 0)),
-                    vote: Vote::Validator,
-                })
-                .collect(),
+            keys: vec![ConsensusKey::from_secret(&[1; 32]).unwrap()],
             network: [0; 32],
+            epoch_blocks: NonZeroU64::MIN,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             directory: PathBuf::new(),
             timing: Timing::DEFAULT,
-            memory: Memory::Whole,
+            ballot: Arc::new(Always),
+            floor: None,
         }
     }
 
     #[test]
-    fn a_member_list_with_this_node_is_accepted() {
-        assert_eq!(config(&[1, 2, 3, 4]).check(), Ok(()));
+    fn a_node_with_a_key_and_patience_is_accepted() {
+        assert_eq!(config().check(), Ok(()));
     }
 
     #[test]
-    fn a_member_listed_twice_is_refused() {
-        let twice = config(&[1, 2, 2]);
-        assert_eq!(
-            twice.check(),
-            Err(ConfigError::Duplicate(twice.peers[1].key))
-        );
-    }
-
-    #[test]
-    fn a_node_that_is_no_member_is_refused() {
-        let stranger = config(&[2, 3, 4]);
-        assert_eq!(
-            stranger.check(),
-            Err(ConfigError::NotAMember(stranger.key.public_key()))
-        );
+    fn a_node_without_a_key_is_refused() {
+        let mut keyless = config();
+        keyless.keys.clear();
+        assert_eq!(keyless.check(), Err(ConfigError::NoKey));
     }
 
     #[test]
     fn a_leader_timeout_within_the_idle_time_is_refused() {
-        let mut hasty = config(&[1]);
+        let mut hasty = config();
         hasty.timing.leader_timeout_ms = hasty.timing.idle_ms;
         assert_eq!(hasty.check(), Err(ConfigError::Timing));
     }
 
     #[test]
+    fn empty_blocks_come_quickly_while_a_change_awaits_and_never_more_slowly() {
+        let mut timing = Timing::DEFAULT;
+        assert!(timing.hurried_idle() < timing.idle());
+        timing.idle_ms = 5;
+        assert_eq!(timing.hurried_idle(), timing.idle());
+    }
+
+    #[test]
     fn the_secret_does_not_show_in_debug_output() {
-        assert_eq!(format!("{:?}", config(&[1]).key), "ConsensusKey");
+        assert_eq!(format!("{:?}", config().keys[0]), "ConsensusKey");
     }
 }

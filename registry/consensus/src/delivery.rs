@@ -6,14 +6,10 @@ use crate::{
     block::Block,
 };
 use commonware_actor::Feedback;
-use commonware_consensus::{
-    Heightable as _, Reporter,
-    marshal::{Identifier, Update, core::Mailbox, standard::Standard},
-    types::Height,
-};
+use commonware_consensus::{Heightable as _, Reporter, marshal::Update, types::Height};
 use commonware_cryptography::Digested;
 use commonware_runtime::Spawner;
-use commonware_utils::acknowledgement::{Acknowledgement as _, Exact};
+use commonware_utils::acknowledgement::Exact;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -27,12 +23,10 @@ pub(crate) struct Reports {
     tip: watch::Sender<u64>,
 }
 
-/// The application's end.
-pub(crate) struct Deliveries {
-    blocks: mpsc::Receiver<(Digested<Block>, Exact)>,
-}
+/// The application's end: final blocks, each with what says that it is durable.
+pub(crate) type Deliveries = mpsc::Receiver<(Digested<Block>, Exact)>;
 
-/// Connects the engine to [`deliver`]; `tip` follows the highest height known to be final.
+/// Connects the engine to whoever commits; `tip` follows the highest height known to be final.
 pub(crate) fn channel(tip: watch::Sender<u64>) -> (Reports, Deliveries) {
     // Twice the bound: a new floor redelivers blocks whose first delivery still waits.
     let (sender, receiver) = mpsc::channel(2 * PENDING_MAX);
@@ -41,7 +35,7 @@ pub(crate) fn channel(tip: watch::Sender<u64>) -> (Reports, Deliveries) {
             blocks: sender,
             tip,
         },
-        Deliveries { blocks: receiver },
+        receiver,
     )
 }
 
@@ -73,57 +67,24 @@ impl Reporter for Reports {
 pub(crate) enum DeliveryError {
     #[error(transparent)]
     Commit(#[from] CommitError),
-    #[error("the engine's store lacks the final block {0} that the application has not seen")]
+    #[error("the final block {0} that the application has not seen is not in the engine's store")]
     Missing(u64),
     #[error("the engine stopped delivering blocks")]
     Stopped,
 }
 
-/// Commits final blocks until something fails.
-///
-/// The application may stand behind what the engine was told is durable (an older copy of its
-/// store was put back): the blocks in between are read from the engine's store first.
-pub(crate) async fn deliver<S>(
-    runtime: impl Spawner,
-    application: Arc<dyn Application>,
-    marshal: Mailbox<S, Standard<Block>>,
-    mut deliveries: Deliveries,
-) -> DeliveryError
-where
-    S: commonware_cryptography::certificate::Scheme,
-{
-    let processed = marshal
-        .get_processed()
-        .await
-        .map_or(0, |processed| processed.height().get());
-    for height in application.committed_height().saturating_add(1)..=processed {
-        let Some(block) = marshal
-            .get_block(Identifier::Height(Height::new(height)))
-            .await
-        else {
-            return DeliveryError::Missing(height);
-        };
-        if let Err(error) = commit(&runtime, &application, &block).await {
-            return error;
-        }
-    }
-    while let Some((block, acknowledgement)) = deliveries.blocks.recv().await {
-        if let Err(error) = commit(&runtime, &application, &block).await {
-            return error;
-        }
-        acknowledgement.acknowledge();
-    }
-    DeliveryError::Stopped
-}
-
-async fn commit(
+/// Commits one final block. One that is committed already, and the genesis block, have no effect.
+pub(crate) async fn commit(
     runtime: &impl Spawner,
     application: &Arc<dyn Application>,
     block: &Digested<Block>,
 ) -> Result<(), DeliveryError> {
-    // The genesis block is delivered as well, and has nothing to commit.
-    if block.height() == Height::zero() {
+    let committed = application.committed_height();
+    if block.height().get() <= committed {
         return Ok(());
+    }
+    if block.height() > Height::new(committed).next() {
+        return Err(DeliveryError::Missing(committed.saturating_add(1)));
     }
     let application = application.clone();
     let block = block.inner().ordered();

@@ -5,9 +5,7 @@
 //! whoever sent it repeats it as long as it matters.
 
 use crate::{
-    application::Application,
-    automaton::blocking,
-    config::{ConfigError, PeerKey},
+    application::Application, automaton::blocking, committee::CommitteeError, config::PeerKey,
 };
 use bytes::{BufMut, Bytes};
 use commonware_codec::{
@@ -17,7 +15,7 @@ use commonware_cryptography::ed25519;
 use commonware_p2p::{Receiver, Sender};
 use commonware_runtime::{Clock, Spawner};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 /// Longest message of the gossip channel.
 pub const GOSSIP_BYTES_MAX: usize = 16 * 1024;
@@ -49,7 +47,7 @@ pub enum GossipError {
     Full,
     /// The recipient's key is not a key.
     #[error(transparent)]
-    Recipient(#[from] ConfigError),
+    Recipient(#[from] CommitteeError),
 }
 
 struct Outgoing {
@@ -61,12 +59,13 @@ struct Outgoing {
 #[derive(Clone)]
 pub(crate) struct Outbox(mpsc::Sender<Outgoing>);
 
-/// Messages waiting to be sent.
-pub(crate) struct Queue(mpsc::Receiver<Outgoing>);
+/// Messages waiting to be sent; one task at a time takes them.
+#[derive(Clone)]
+pub(crate) struct Queue(Arc<Mutex<mpsc::Receiver<Outgoing>>>);
 
 pub(crate) fn channel() -> (Outbox, Queue) {
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-    (Outbox(sender), Queue(receiver))
+    (Outbox(sender), Queue(Arc::new(Mutex::new(receiver))))
 }
 
 impl Outbox {
@@ -85,22 +84,23 @@ impl Outbox {
 }
 
 /// Sends what is queued until the node stops.
-pub(crate) async fn send<S>(runtime: impl Clock, mut queue: Queue, mut sender: S)
+pub(crate) async fn send<S>(runtime: impl Clock, queue: Queue, mut sender: S)
 where
     S: Sender<PublicKey = ed25519::PublicKey>,
 {
+    let mut queue = queue.0.lock_owned().await;
     let mut held: Option<Outgoing> = None;
     loop {
         let first = match held.take() {
             Some(message) => message,
-            None => match queue.0.recv().await {
+            None => match queue.recv().await {
                 Some(message) => message,
                 None => return,
             },
         };
         let to = first.to;
         let mut frame = Frame::of(first.message);
-        while let Ok(next) = queue.0.try_recv() {
+        while let Ok(next) = queue.try_recv() {
             if next.to != to || !frame.has_room_for(&next.message) {
                 held = Some(next);
                 break;

@@ -1,9 +1,9 @@
 //! Byzantine fault tolerant ordering of opaque records: the one place that knows the consensus engine.
 //!
-//! A fixed set of validators, named in the configuration, agrees on a chain of blocks; a block
-//! carries records as bytes. What a record means is decided by an [`Application`]: it offers records
-//! for a block, judges the blocks of others, and makes final blocks durable. Blocks reach it in
-//! height order, at least once. The members also have a gossip channel for small messages, through
+//! The validators of an epoch agree on a chain of blocks; a block carries records as bytes. What a record means is
+//! decided by an [`Application`]: it offers records for a block, judges the blocks of others, makes final blocks
+//! durable, and says from them who the members of the coming epochs are. Blocks reach it in height order, at least
+//! once. The members also have a gossip channel for small messages, through
 //! which records travel to whoever leads next and cosignatures to everybody.
 //!
 //! ```no_run
@@ -17,14 +17,15 @@
 //! }
 //! ```
 //!
-//! It trusts the validators' keys in [`Config`], the clock within [`Timing::skew_ms_max`], and its own
-//! directory: a validator that loses its directory must not vote again with the same key.
-//! Fewer than a third of the validators may lie, crash or stay silent; a member that is not a
+//! It trusts the application's word on who the members are, the clock within [`Timing::skew_ms_max`], and its own
+//! directory: a validator that loses its directory must not vote again in an epoch in which it may have voted
+//! ([`Ballot`]). Fewer than a third of the validators may lie, crash or stay silent; a member that is not a
 //! validator follows and has no vote.
 
 mod application;
 mod automaton;
 mod block;
+mod committee;
 mod config;
 mod delivery;
 mod engine;
@@ -35,6 +36,7 @@ mod tests;
 
 pub use application::{Application, CommitError, OrderedBlock, Verdict};
 pub use block::{BLOCK_RECORDS_BYTES_MAX, BLOCK_RECORDS_MAX, RECORD_BYTES_MAX};
-pub use config::{Config, ConfigError, ConsensusKey, Memory, Peer, PeerKey, Timing, Vote};
+pub use committee::{Committee, CommitteeError, MEMBERS_MAX, Peer, Vote};
+pub use config::{Ballot, Config, ConfigError, ConsensusKey, PeerKey, Timing};
 pub use gossip::{GOSSIP_BYTES_MAX, GossipError, Recipients};
 pub use node::{Handle, Node, NodeError};

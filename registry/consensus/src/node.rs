@@ -1,23 +1,44 @@
 //! A member on the real network: its own runtime on its own thread, reached through a [`Handle`].
+//!
+//! Where an epoch knows this node by another of its keys, or has more members than the network was sized for, the runtime is
+//! taken down and set up anew within the thread. The application, and everything on disk, stays.
 
 use crate::{
     application::{Application, CommitError},
-    config::{Config, ConfigError, Vote},
+    committee::{Committee, MEMBERS_MAX},
+    config::{Config, ConfigError},
     delivery::DeliveryError,
-    engine::{self, BLOCK_QUOTA, Channels, Identity, Ports, QUOTA},
+    engine::{
+        self, BEACON_QUOTA, BLOCK_QUOTA, Certificates, Channels, Ended, Identity, Ports, QUOTA,
+        StartError,
+    },
     gossip::{self, GossipError, Outbox, Recipients},
 };
 use bytes::Bytes;
-use commonware_cryptography::{ChaCha20Poly1305, ed25519};
-use commonware_p2p::{Address, AddressableManager as _, authenticated::lookup};
+use commonware_codec::Encode as _;
+use commonware_consensus::types::{Epoch, FixedEpocher, Height};
+use commonware_cryptography::{ChaCha20Poly1305, Signer as _, ed25519};
+use commonware_p2p::{AddressableManager as _, authenticated::lookup};
 use commonware_runtime::{Quota, Runner as _, Supervisor as _, tokio as runtime};
 use commonware_stream::{
     cups::{self, Cups},
     sake::{self, Sake},
 };
-use commonware_utils::{NZU32, NZUsize, TryCollect as _, ordered::Map};
-use std::{num::NonZeroUsize, sync::Arc, thread::JoinHandle, time::Duration};
+use commonware_utils::{NZU32, NZUsize};
+use std::{
+    io,
+    num::NonZeroUsize,
+    sync::{Arc, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
 use tokio::sync::{oneshot, watch};
+
+/// Members that may join before the network is set up anew.
+const NEWCOMERS: usize = 8;
+
+/// A certificate is looked for this many blocks down.
+const CERTIFICATE_SEARCH: u64 = 1024;
 
 /// Why a node did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +52,18 @@ pub enum NodeError {
     /// The engine's own store cannot be read, or lacks a block that the application needs.
     #[error("the engine's store is not usable: {0}")]
     Store(String),
+    /// The application is ahead of everything that the engine has: it needs a [`Config::floor`].
+    #[error("the engine needs a certificate to start from")]
+    FloorNeeded,
+    /// The given [`Config::floor`] is no certificate of this network.
+    #[error("the certificate to start from does not hold")]
+    Floor,
+    /// The application does not know the members of an epoch that begins.
+    #[error("the members of epoch {0} are not known")]
+    Committee(u64),
+    /// Whether this node may vote cannot be read or noted.
+    #[error("whether this node may vote is not known")]
+    Ballot(#[source] io::Error),
     /// A part of the engine ended; its log line says why.
     #[error("the consensus engine ended")]
     Ended,
@@ -45,6 +78,7 @@ pub struct Handle {
     outbox: Outbox,
     wake: Arc<watch::Sender<()>>,
     tip: watch::Receiver<u64>,
+    certificates: Certificates,
 }
 
 impl Handle {
@@ -65,6 +99,22 @@ impl Handle {
     pub fn tip(&self) -> u64 {
         *self.tip.borrow()
     }
+
+    /// The certificate of the greatest height up to `height` that has one here: a [`Config::floor`] for another node.
+    pub async fn certificate(&self, height: u64) -> Option<Bytes> {
+        let order = {
+            let certificates = self.certificates.lock();
+            certificates.unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        let order = order?;
+        let lowest = height.saturating_sub(CERTIFICATE_SEARCH);
+        for height in (lowest..=height).rev() {
+            if let Some(certificate) = order.get_finalization(Height::new(height)).await {
+                return Some(certificate.encode());
+            }
+        }
+        None
+    }
 }
 
 /// Makes the two ends through which a node and its engine meet.
@@ -72,15 +122,18 @@ pub(crate) fn ports() -> (Handle, Ports) {
     let (outbox, queue) = gossip::channel();
     let (wake, woken) = watch::channel(());
     let (tip_writer, tip) = watch::channel(0);
+    let certificates = Certificates::default();
     let handle = Handle {
         outbox,
         wake: Arc::new(wake),
         tip,
+        certificates: certificates.clone(),
     };
     let ports = Ports {
         wake: woken,
         tip: tip_writer,
         outbox: queue,
+        certificates,
     };
     (handle, ports)
 }
@@ -110,7 +163,7 @@ impl Node {
         let thread = std::thread::Builder::new()
             .name("consensus".into())
             .spawn(move || {
-                if let Err(error) = run(config, application, ports, stopped) {
+                if let Err(error) = run(&config, &application, &ports, stopped) {
                     let _nobody_waits = end.send(error);
                 }
             })
@@ -158,54 +211,70 @@ impl Drop for Node {
 }
 
 fn run(
-    config: Config,
-    application: Arc<dyn Application>,
-    ports: Ports,
-    stopped: oneshot::Receiver<()>,
+    config: &Config,
+    application: &Arc<dyn Application>,
+    ports: &Ports,
+    mut stopped: oneshot::Receiver<()>,
 ) -> Result<(), NodeError> {
-    let settings = runtime::Config::new()
-        .with_storage_directory(config.directory.clone())
-        .with_worker_threads(2);
-    runtime::Runner::new(settings).start(|context| async move {
-        let engine = Box::pin(start(context, config, application, ports)).await?;
-        tokio::select! {
-            _ = stopped => Ok(()),
-            failure = engine.delivery => Err(match failure {
-                Ok(DeliveryError::Commit(error)) => NodeError::Commit(error),
-                Ok(missing @ DeliveryError::Missing(_)) => NodeError::Store(missing.to_string()),
-                Ok(DeliveryError::Stopped) | Err(_) => NodeError::Ended,
-            }),
-            _ = engine.consensus => Err(NodeError::Ended),
+    loop {
+        let settings = runtime::Config::new()
+            .with_storage_directory(config.directory.clone())
+            .with_worker_threads(2);
+        let ended = runtime::Runner::new(settings).start(|context| async {
+            let started = start(context, config, application.clone(), ports.clone());
+            let engine = Box::pin(started).await?;
+            tokio::select! {
+                _ = &mut stopped => Ok(None),
+                ended = engine => Ok::<_, NodeError>(Some(ended.unwrap_or(Ended::Stopped))),
+            }
+        })?;
+        match ended {
+            None => return Ok(()),
+            Some(Ended::Renew) => tracing::info!("the network is set up anew for the new epoch"),
+            Some(ended) => return Err(ended.into()),
         }
-    })
+    }
+}
+
+impl From<Ended> for NodeError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Delivery(DeliveryError::Commit(error)) => Self::Commit(error),
+            Ended::Delivery(missing @ DeliveryError::Missing(_)) => {
+                Self::Store(missing.to_string())
+            }
+            Ended::FloorNeeded => Self::FloorNeeded,
+            Ended::Committee(epoch) => Self::Committee(epoch.get()),
+            Ended::Ballot(error) => Self::Ballot(error),
+            Ended::Delivery(DeliveryError::Stopped) | Ended::Renew | Ended::Stopped => Self::Ended,
+        }
+    }
+}
+
+impl From<StartError> for NodeError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Store(error) => Self::Store(error.to_string()),
+            StartError::Genesis => Self::Committee(0),
+            StartError::Floor => Self::Floor,
+        }
+    }
 }
 
 async fn start(
     context: runtime::Context,
-    config: Config,
+    config: &Config,
     application: Arc<dyn Application>,
     ports: Ports,
-) -> Result<engine::Engine, NodeError> {
-    let mut validators = Vec::new();
-    let mut addresses = Vec::new();
-    for peer in &config.peers {
-        let key = peer.key.decode()?;
-        if peer.vote == Vote::Validator {
-            validators.push(key.clone());
-        }
-        addresses.push((key, Address::from(peer.address)));
-    }
-    let peers: Map<ed25519::PublicKey, Address> = addresses
-        .try_into()
-        .map_err(|_duplicate| NodeError::Config(ConfigError::Size))?;
-    let validators = validators
-        .into_iter()
-        .try_collect()
-        .map_err(|_duplicate| NodeError::Config(ConfigError::Size))?;
+) -> Result<commonware_runtime::Handle<Ended>, NodeError> {
+    let epocher = FixedEpocher::new(config.epoch_blocks);
+    let epoch = engine::next_epoch(&epocher, application.as_ref());
+    let around = [Some(epoch), epoch.previous(), Some(epoch.next())];
+    let around = around.map(|epoch| epoch.and_then(|epoch| application.committee(epoch.get())));
+    let identity = identity(config, epoch, &around)?;
 
-    let settings = network_settings(&config);
+    let settings = network_settings(config, &identity);
     let (mut network, mut oracle) = lookup::Network::new(context.child("network"), settings);
-    oracle.track(0, peers);
     let channels = Channels {
         votes: network.register(0, QUOTA),
         certificates: network.register(1, QUOTA),
@@ -213,52 +282,74 @@ async fn start(
         backfill: network.register(3, BLOCK_QUOTA),
         broadcast: network.register(4, BLOCK_QUOTA),
         gossip: network.register(5, QUOTA),
+        beacon: network.register(6, BEACON_QUOTA),
     };
     network.start();
-
-    let identity = Identity {
-        key: config.key.0,
-        validators,
-        network: config.network,
-        memory: config.memory,
-        partition: String::new(),
-    };
-    let members = (oracle.clone(), oracle);
-    Box::pin(engine::start(
+    let members = (oracle.clone(), oracle.clone());
+    let track: engine::Track = Box::new(move |number, peers| {
+        oracle.track(number, peers);
+    });
+    let started = engine::start(
         context,
         identity,
         config.timing,
         application,
         ports,
         channels,
-        members,
-    ))
-    .await
-    .map_err(|error| NodeError::Store(error.to_string()))
+        (members.0, members.1, track),
+    );
+    Ok(Box::pin(started).await?)
+}
+
+/// Who this node is in the epoch that it starts in: the member among its keys, or the first if none is.
+fn identity(
+    config: &Config,
+    epoch: Epoch,
+    around: &[Option<Committee>; 3],
+) -> Result<Identity, NodeError> {
+    let [Some(committee), _, _] = around else {
+        return Err(NodeError::Committee(epoch.get()));
+    };
+    let is_member = |key: &&ed25519::PrivateKey| committee.has_member(&key.public_key());
+    let mut keys = config.keys.iter().map(|key| &key.0);
+    let own = keys.clone().map(|key| key.public_key()).collect();
+    let key = keys.clone().find(is_member).or_else(|| keys.next());
+    let known = engine::union(around.iter().map(Option::as_ref)).len();
+    Ok(Identity {
+        key: key.ok_or(ConfigError::NoKey)?.clone(),
+        own,
+        network: config.network,
+        epoch_blocks: config.epoch_blocks,
+        ballot: config.ballot.clone(),
+        peers_max: match config.floor {
+            // The engine may begin in an earlier epoch, whose members are not counted here.
+            Some(_) => 3 * MEMBERS_MAX,
+            None => known.saturating_add(NEWCOMERS),
+        },
+        floor: config.floor.clone(),
+        partition: String::new(),
+    })
 }
 
 fn network_settings(
     config: &Config,
+    identity: &Identity,
 ) -> lookup::Config<Cups<Sake<ed25519::PrivateKey>, ChaCha20Poly1305>> {
     let sake = Sake {
-        signer: config.key.0.clone(),
+        signer: identity.key.clone(),
         synchrony_bound: Duration::from_secs(5),
         max_handshake_age: Duration::from_secs(10),
         version: sake::Version::V1,
     };
     let namespace = [engine::namespace(&config.network).as_slice(), b"/p2p"].concat();
-    let validators = config
-        .peers
-        .iter()
-        .filter(|peer| peer.vote == Vote::Validator)
-        .count();
-    let members = NonZeroUsize::new(config.peers.len()).unwrap_or(NonZeroUsize::MIN);
+    // This node itself takes a place, whether it is a member or not.
+    let peers = NonZeroUsize::MIN.saturating_add(identity.peers_max);
     let mut settings = lookup::Config::local(
         Cups::new(sake, cups::Version::V1),
         &namespace,
         config.listen,
-        members,
-        engine::message_bytes_max(validators),
+        peers,
+        engine::message_bytes_max(),
         NZUsize!(256),
     );
     settings.tracked_peer_sets = NZUsize!(1);

@@ -1,40 +1,54 @@
 //! Wires consensus, dissemination, backfill and storage together, on any runtime and network.
 
+mod beacon;
+mod epochs;
+mod schemes;
 mod storage;
+mod voting;
 
 use crate::{
     application::Application,
     automaton::Automaton,
-    block::{Block, BlockDigest, RoundContext},
-    config::{Memory, Timing},
-    delivery::{self, DeliveryError},
-    gossip,
+    block::{Block, BlockDigest},
+    committee::{Committee, MEMBERS_MAX},
+    config::{Ballot, Timing},
+    delivery, gossip,
 };
+use bytes::Bytes;
 use commonware_broadcast::buffered;
 use commonware_consensus::{
-    CertifiableAutomaton, Relay, Reporter,
     marshal::{
-        self,
+        self, Start,
         resolver::p2p as backfill,
         standard::{Deferred, Standard},
     },
-    simplex::{
-        self, SkipBudget,
-        config::{Floor, ForwardPolicy, SkipPolicy},
-        elector::RoundRobin,
-        types::Activity,
-    },
-    types::{Epoch, FixedEpocher, ViewDelta},
+    simplex,
+    types::{Epoch, Epocher as _, FixedEpocher, Height, ViewDelta},
 };
-use commonware_cryptography::{Digestible as _, Sha256, Signer as _, ed25519};
-use commonware_p2p::{Blocker, Provider, Receiver, Sender};
+use commonware_cryptography::{Signer as _, ed25519};
+use commonware_p2p::{
+    Address, Blocker, Provider, Receiver, Sender,
+    utils::mux::{MuxHandle, Muxer, prefixed},
+};
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Handle, Metrics, Quota, Spawner};
-use commonware_utils::{NZDuration, NZU32, NZU64, NZUsize, ordered::Set};
+use commonware_utils::{
+    NZDuration, NZU32, NZUsize,
+    ordered::{Map, Set},
+};
+use epochs::{EpochChannels, Epochs};
 use rand_core::CryptoRng;
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
-use storage::Storage;
+use schemes::Schemes;
+use std::{
+    num::{NonZeroU64, NonZeroUsize},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use storage::{Order, Storage};
 use tokio::sync::watch;
+
+pub(crate) use epochs::Ended;
+pub(crate) use storage::Certificate;
 
 pub(crate) type Scheme = simplex::scheme::ed25519::Scheme;
 
@@ -65,6 +79,9 @@ pub(crate) const QUOTA: Quota = Quota::per_second(NZU32!(256));
 /// The same for blocks and backfill, whose messages are large.
 pub(crate) const BLOCK_QUOTA: Quota = Quota::per_second(NZU32!(128));
 
+/// The same for announcements of epochs.
+pub(crate) const BEACON_QUOTA: Quota = Quota::per_second(NZU32!(8));
+
 /// The channels of the network, one sender and receiver each.
 pub(crate) struct Channels<S, R> {
     pub(crate) votes: (S, R),
@@ -73,23 +90,45 @@ pub(crate) struct Channels<S, R> {
     pub(crate) backfill: (S, R),
     pub(crate) broadcast: (S, R),
     pub(crate) gossip: (S, R),
+    pub(crate) beacon: (S, R),
 }
 
 /// What distinguishes this member and this network.
 pub(crate) struct Identity {
+    /// The key that the network runs with.
     pub(crate) key: ed25519::PrivateKey,
-    pub(crate) validators: Set<ed25519::PublicKey>,
+    /// Public halves of all keys of this node.
+    pub(crate) own: Vec<ed25519::PublicKey>,
     pub(crate) network: [u8; 32],
-    pub(crate) memory: Memory,
+    pub(crate) epoch_blocks: NonZeroU64,
+    pub(crate) ballot: Arc<dyn Ballot>,
+    pub(crate) floor: Option<Bytes>,
+    /// Peers that the network was sized for.
+    pub(crate) peers_max: usize,
     /// Prefix of everything stored, so that several members can share one simulated disk.
     pub(crate) partition: String,
 }
 
+impl Identity {
+    fn is_known_by_another_key(&self, committee: &Committee) -> bool {
+        !committee.has_member(&self.key.public_key())
+            && self.own.iter().any(|key| committee.has_member(key))
+    }
+}
+
+/// Where the certificates of a running engine can be asked for.
+pub(crate) type Certificates = Arc<Mutex<Option<Order>>>;
+
+/// Tells the network whom to connect to from now on, under a number that grows.
+pub(crate) type Track = Box<dyn FnMut(u64, Map<ed25519::PublicKey, Address>) + Send>;
+
 /// The ends of the node's handle that the engine serves.
+#[derive(Clone)]
 pub(crate) struct Ports {
     pub(crate) wake: watch::Receiver<()>,
     pub(crate) tip: watch::Sender<u64>,
     pub(crate) outbox: gossip::Queue,
+    pub(crate) certificates: Certificates,
 }
 
 /// The domain of every vote and connection of one network.
@@ -97,35 +136,56 @@ pub(crate) fn namespace(network: &[u8; 32]) -> Vec<u8> {
     [NAMESPACE, network].concat()
 }
 
-/// The largest message that any channel carries.
-pub(crate) fn message_bytes_max(validators: usize) -> u32 {
-    let validators = u32::try_from(validators).unwrap_or(u32::MAX);
+/// The largest message that any channel carries, however many members there will be.
+pub(crate) fn message_bytes_max() -> u32 {
+    let validators = u32::try_from(MEMBERS_MAX).unwrap_or(u32::MAX);
     commonware_p2p::max_message_size(&[
-        simplex::max_payload_size::<Scheme, BlockDigest>(validators),
+        prefixed(simplex::max_payload_size::<Scheme, BlockDigest>(validators)),
         marshal::max_payload_size::<Standard<Block>, Scheme>(validators, &()),
         gossip::FRAME_BYTES_MAX,
     ])
 }
 
-/// A started engine; it stops when its runtime does.
-pub(crate) struct Engine {
-    pub(crate) delivery: Handle<DeliveryError>,
-    pub(crate) consensus: Handle<()>,
+/// The epoch of the block that the application waits for.
+pub(crate) fn next_epoch(epocher: &FixedEpocher, application: &dyn Application) -> Epoch {
+    let next = Height::new(application.committed_height()).next();
+    epocher
+        .containing(next)
+        .map_or(Epoch::zero(), |info| info.epoch())
 }
 
-/// Opens the stores and starts every part.
+/// The members of several committees and where they are; the first that names a member is right.
+pub(crate) fn union<'c>(
+    committees: impl IntoIterator<Item = Option<&'c Committee>>,
+) -> Map<ed25519::PublicKey, Address> {
+    let known = committees.into_iter().flatten();
+    Map::from_iter_dedup(known.flat_map(Committee::addresses))
+}
+
+/// The engine cannot start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("a store of the engine cannot be opened")]
+    Store(#[from] commonware_storage::archive::Error),
+    #[error("the application does not know the first members")]
+    Genesis,
+    #[error("the certificate to start from does not hold")]
+    Floor,
+}
+
+/// Opens the stores and starts every part; the answer resolves when the engine ends.
 ///
 /// # Errors
-/// If a store cannot be opened.
+/// If a store cannot be opened, or what it is given does not hold.
 pub(crate) async fn start<E, S, R, P, B>(
-    runtime: E,
+    mut runtime: E,
     identity: Identity,
     timing: Timing,
     application: Arc<dyn Application>,
     ports: Ports,
     channels: Channels<S, R>,
-    (peers, blocker): (P, B),
-) -> Result<Engine, commonware_storage::archive::Error>
+    (peers, blocker, track): (P, B, Track),
+) -> Result<Handle<Ended>, StartError>
 where
     E: Runtime,
     S: Sender<PublicKey = ed25519::PublicKey>,
@@ -134,66 +194,128 @@ where
     B: Blocker<PublicKey = ed25519::PublicKey>,
 {
     let me = identity.key.public_key();
-    let domain = namespace(&identity.network);
-    // A member that is no validator, or must not vote any more, checks certificates and never signs.
-    let signer = match identity.memory {
-        Memory::Whole => Scheme::signer(&domain, identity.validators.clone(), identity.key),
-        Memory::Lost => None,
+    let schemes = Schemes::new(application.clone(), &namespace(&identity.network));
+    let floor = match &identity.floor {
+        Some(bytes) => {
+            let certificate = schemes.certificate(&mut runtime, bytes.clone());
+            Some(certificate.ok_or(StartError::Floor)?)
+        }
+        None => None,
     };
-    let scheme = signer.unwrap_or_else(|| Scheme::verifier(&domain, identity.validators.clone()));
-
-    let buffer = broadcast(&runtime, &me, peers.clone(), channels.broadcast);
-    let resolver = backfill::init(
-        runtime.child("backfill"),
-        backfill::Config {
-            public_key: me,
-            peer_provider: peers,
-            blocker: blocker.clone(),
-            mailbox_size: MAILBOX,
-            fetch_timeout: NZDuration!(FETCH_TIMEOUT),
-            fetch_retry_delay: FETCH_RETRY,
-            priority_requests: false,
-            priority_responses: false,
-        },
-        channels.backfill,
-    );
-    let storage = Storage::new(identity.partition);
-    let genesis = Block::genesis(first(&identity.validators));
-    let floor = genesis.digest();
-    let (actor, marshal) = storage.marshal(&runtime, &scheme, genesis).await?;
+    let founders = schemes
+        .committee(Epoch::zero())
+        .ok_or(StartError::Genesis)?;
+    let begin = match &floor {
+        Some(floor) => Start::Floor(floor.clone()),
+        None => Start::Genesis(Block::genesis(first(founders.validators()))),
+    };
+    let epocher = FixedEpocher::new(identity.epoch_blocks);
+    let storage = Storage::new(identity.partition.clone());
+    let opened = storage.marshal(&runtime, schemes.clone(), epocher.clone(), begin);
+    let (actor, order) = opened.await?;
     let (reports, deliveries) = delivery::channel(ports.tip);
+    let buffer = broadcast(&runtime, &me, peers.clone(), channels.broadcast);
+    let fetching = fetching(me, peers, blocker.clone());
+    let resolver = backfill::init(runtime.child("backfill"), fetching, channels.backfill);
     actor.start(reports, buffer, resolver);
+    *ports
+        .certificates
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = Some(order.clone());
 
-    let delivery = runtime.child("delivery").spawn({
-        let (application, marshal) = (application.clone(), marshal.clone());
-        move |runtime| delivery::deliver(runtime, application, marshal, deliveries)
-    });
-    let (gossip_sender, gossip_receiver) = channels.gossip;
-    runtime
-        .child("outbox")
-        .spawn(move |runtime| gossip::send(runtime, ports.outbox, gossip_sender));
-    runtime.child("inbox").spawn({
-        let application = application.clone();
-        move |runtime| gossip::receive(runtime, application, gossip_receiver)
-    });
+    converse(&runtime, ports.outbox, application.clone(), channels.gossip);
+    let (reached, epoch) = watch::channel(Epoch::zero());
+    announce(
+        &runtime,
+        epoch,
+        (epocher.clone(), order.clone()),
+        channels.beacon,
+    );
 
     let automaton = Automaton {
-        application,
+        application: application.clone(),
         timing,
-        marshal: marshal.clone(),
+        marshal: order.clone(),
         wake: ports.wake,
     };
-    let automaton = Deferred::new(runtime.child("automaton"), automaton, marshal, epochs());
-    let voting = voting(scheme, automaton, blocker, timing, floor, storage);
-    let consensus = simplex::Engine::new(runtime.child("consensus"), voting).start(
-        channels.votes,
-        channels.certificates,
-        channels.resolver,
+    let automaton = Deferred::new(
+        runtime.child("automaton"),
+        automaton,
+        order.clone(),
+        epocher.clone(),
     );
-    Ok(Engine {
-        delivery,
-        consensus,
-    })
+    let channels = EpochChannels {
+        votes: divide(&runtime, "votes_by_epoch", channels.votes),
+        certificates: divide(&runtime, "certificates_by_epoch", channels.certificates),
+        resolver: divide(&runtime, "resolver_by_epoch", channels.resolver),
+    };
+    Ok(runtime.child("epochs").spawn(move |runtime| {
+        let epochs = Epochs {
+            runtime,
+            identity,
+            timing,
+            application,
+            automaton,
+            blocker,
+            storage,
+            schemes,
+            epocher,
+            order,
+            floor,
+            channels,
+            track,
+            reached,
+        };
+        epochs.run(deliveries)
+    }))
+}
+
+/// Starts saying which epoch this member is in, and hearing it from the others.
+fn announce(
+    runtime: &impl Runtime,
+    epoch: watch::Receiver<Epoch>,
+    (epocher, order): (FixedEpocher, Order),
+    (sender, receiver): (
+        impl Sender<PublicKey = ed25519::PublicKey>,
+        impl Receiver<PublicKey = ed25519::PublicKey>,
+    ),
+) {
+    let ours = epoch.clone();
+    runtime
+        .child("announce")
+        .spawn(move |runtime| beacon::announce(runtime, ours, sender));
+    runtime
+        .child("listen")
+        .spawn(move |_| beacon::listen(epoch, epocher, order, receiver));
+}
+
+/// Divides a channel by epoch.
+fn divide<S: Sender<PublicKey = ed25519::PublicKey>>(
+    runtime: &impl Runtime,
+    name: &'static str,
+    (sender, receiver): (S, impl Receiver<PublicKey = ed25519::PublicKey>),
+) -> MuxHandle<S> {
+    let (muxer, handle) = Muxer::new(runtime.child(name), sender, receiver);
+    muxer.start();
+    handle
+}
+
+/// Starts sending and receiving the application's messages.
+fn converse(
+    runtime: &impl Runtime,
+    outbox: gossip::Queue,
+    application: Arc<dyn Application>,
+    (sender, receiver): (
+        impl Sender<PublicKey = ed25519::PublicKey>,
+        impl Receiver<PublicKey = ed25519::PublicKey>,
+    ),
+) {
+    runtime
+        .child("outbox")
+        .spawn(move |runtime| gossip::send(runtime, outbox, sender));
+    runtime
+        .child("inbox")
+        .spawn(move |runtime| gossip::receive(runtime, application, receiver));
 }
 
 /// Starts spreading proposed blocks; the answer is where the other parts find them.
@@ -224,59 +346,26 @@ where
     mailbox
 }
 
-type VotingOf<A, B> =
-    simplex::Config<Scheme, RoundRobin<Sha256>, B, BlockDigest, A, A, A, Sequential>;
-
-/// The settings of the voting protocol.
-fn voting<A, B>(
-    scheme: Scheme,
-    automaton: A,
+/// How missing blocks and certificates are fetched.
+fn fetching<P, B>(
+    me: ed25519::PublicKey,
+    peers: P,
     blocker: B,
-    timing: Timing,
-    floor: BlockDigest,
-    storage: Storage,
-) -> VotingOf<A, B>
+) -> backfill::Config<ed25519::PublicKey, P, B>
 where
-    A: CertifiableAutomaton<Context = RoundContext, Digest = BlockDigest>
-        + Relay<Digest = BlockDigest>
-        + Reporter<Activity = Activity<Scheme, BlockDigest>>,
+    P: Provider<PublicKey = ed25519::PublicKey>,
     B: Blocker<PublicKey = ed25519::PublicKey>,
 {
-    let leader_timeout = timing.leader_timeout();
-    simplex::Config {
-        scheme,
-        elector: RoundRobin::default(),
+    backfill::Config {
+        public_key: me,
+        peer_provider: peers,
         blocker,
-        automaton: automaton.clone(),
-        relay: automaton.clone(),
-        reporter: automaton,
-        track_historical_votes: false,
-        strategy: Sequential,
-        partition: storage.partition("votes"),
         mailbox_size: MAILBOX,
-        epoch: Epoch::zero(),
-        floor: Floor::Genesis(floor),
-        replay_buffer: BUFFER,
-        write_buffer: BUFFER,
-        page_cache: storage.cache,
-        leader_timeout,
-        certification_timeout: leader_timeout * 2,
-        timeout_retry: leader_timeout,
-        view_retention: VIEW_RETENTION,
-        // A leader that has been silent for this long is skipped at once when its turn comes.
-        skip: SkipPolicy::Enabled {
-            timeout: leader_timeout * 3,
-            budget: SkipBudget::Participants,
-        },
         fetch_timeout: NZDuration!(FETCH_TIMEOUT),
         fetch_retry_delay: FETCH_RETRY,
-        forward: ForwardPolicy::SilentVoters,
+        priority_requests: false,
+        priority_responses: false,
     }
-}
-
-/// One epoch for ever: the validators are fixed by the configuration.
-fn epochs() -> FixedEpocher {
-    FixedEpocher::new(NZU64!(u64::MAX))
 }
 
 fn first(validators: &Set<ed25519::PublicKey>) -> ed25519::PublicKey {
@@ -284,5 +373,5 @@ fn first(validators: &Set<ed25519::PublicKey>) -> ed25519::PublicKey {
         .iter()
         .next()
         .cloned()
-        .expect("a checked configuration has a validator")
+        .expect("a committee has a validator")
 }

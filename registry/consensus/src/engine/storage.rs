@@ -1,6 +1,6 @@
 //! Where the engine keeps final blocks, their certificates, and what is not yet final.
 
-use super::{BUFFER, MAILBOX, Runtime, Scheme, VIEW_RETENTION, epochs};
+use super::{BUFFER, MAILBOX, Runtime, Scheme, VIEW_RETENTION, schemes::Schemes};
 use crate::{
     block::{Block, BlockDigest},
     delivery,
@@ -14,15 +14,24 @@ use commonware_consensus::{
     simplex::types::Finalization,
     types::{Epoch, FixedEpocher},
 };
-use commonware_cryptography::{
-    Digested,
-    certificate::{ConstantProvider, Verifier as _},
-};
+use commonware_cryptography::{Digested, certificate::Verifier as _};
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
-use commonware_storage::archive::{Error, immutable};
+use commonware_storage::{
+    archive::{Error, prunable},
+    translator::EightCap,
+};
 use commonware_utils::{NZU16, NZU64, NZUsize, acknowledgement::Exact};
-use std::sync::Arc;
+use std::{num::NonZeroU64, sync::Arc};
+
+/// Blocks are removed this many at a time.
+const SECTION: NonZeroU64 = NZU64!(256);
+
+/// A certificate that a block is final.
+pub(crate) type Certificate = Finalization<Scheme, BlockDigest>;
+
+/// What orders blocks, as other parts talk to it.
+pub(crate) type Order = Mailbox<Scheme, Standard<Block>>;
 
 /// The stores of one member, below a common prefix, with one page cache.
 pub(super) struct Storage {
@@ -33,9 +42,9 @@ pub(super) struct Storage {
 pub(super) type MarshalOf<E> = Marshal<
     E,
     Standard<Block>,
-    ConstantProvider<Scheme, Epoch>,
-    immutable::Archive<E, BlockDigest, Finalization<Scheme, BlockDigest>>,
-    immutable::Archive<E, BlockDigest, Arc<Block>>,
+    Schemes,
+    prunable::Archive<EightCap, E, BlockDigest, Certificate>,
+    prunable::Archive<EightCap, E, BlockDigest, Arc<Block>>,
     FixedEpocher,
     Sequential,
     Exact,
@@ -49,26 +58,36 @@ impl Storage {
         }
     }
 
-    pub(super) fn partition(&self, name: &str) -> String {
+    fn partition(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
+    }
+
+    /// Where the votes of an epoch are.
+    pub(super) fn votes(&self, epoch: Epoch) -> String {
+        self.partition(&format!("votes-{epoch}"))
     }
 
     /// Opens the archives and what orders blocks into them.
     pub(super) async fn marshal<E: Runtime>(
         &self,
         runtime: &E,
-        scheme: &Scheme,
-        genesis: Digested<Block>,
-    ) -> Result<(MarshalOf<E>, Mailbox<Scheme, Standard<Block>>), Error> {
-        let certificates = immutable::Archive::init(
+        schemes: Schemes,
+        epocher: FixedEpocher,
+        start: Start<Scheme, BlockDigest, Digested<Block>>,
+    ) -> Result<(MarshalOf<E>, Order), Error> {
+        let certificates = prunable::Archive::init(
             runtime.child("certificates"),
-            self.archive("certificates", Scheme::certificate_codec_config_unbounded()),
+            self.archive(
+                "final-certificates",
+                Scheme::certificate_codec_config_unbounded(),
+            ),
         );
-        let blocks = immutable::Archive::init(runtime.child("blocks"), self.archive("blocks", ()));
+        let blocks =
+            prunable::Archive::init(runtime.child("blocks"), self.archive("final-blocks", ()));
         let config = marshal::Config {
-            provider: ConstantProvider::new(scheme.clone()),
-            epocher: epochs(),
-            start: Start::Genesis(genesis),
+            provider: schemes,
+            epocher,
+            start,
             partition_prefix: self.partition("order"),
             mailbox_size: MAILBOX,
             view_retention: VIEW_RETENTION,
@@ -92,26 +111,20 @@ impl Storage {
         Ok((actor, mailbox))
     }
 
-    fn archive<C>(&self, name: &str, codec_config: C) -> immutable::Config<C> {
+    fn archive<C>(&self, name: &str, codec_config: C) -> prunable::Config<EightCap, C> {
         let partition = |part: &str| self.partition(&format!("{name}-{part}"));
-        immutable::Config {
+        prunable::Config {
+            translator: EightCap,
             metadata_partition: partition("metadata"),
-            freezer_table_partition: partition("table"),
-            freezer_table_initial_size: 4096,
-            freezer_table_resize_frequency: 4,
-            freezer_table_resize_chunk_size: 4096,
-            freezer_key_partition: partition("key"),
-            freezer_key_page_cache: self.cache.clone(),
-            freezer_value_partition: partition("value"),
-            freezer_value_target_size: 64 << 20,
-            freezer_value_compression: None,
-            ordinal_partition: partition("ordinal"),
-            items_per_section: NZU64!(65_536),
-            freezer_key_write_buffer: BUFFER,
-            freezer_value_write_buffer: BUFFER,
-            ordinal_write_buffer: BUFFER,
-            replay_buffer: BUFFER,
+            key_partition: partition("key"),
+            key_page_cache: self.cache.clone(),
+            value_partition: partition("value"),
+            compression: None,
             codec_config,
+            items_per_section: SECTION,
+            key_write_buffer: BUFFER,
+            value_write_buffer: BUFFER,
+            replay_buffer: BUFFER,
         }
     }
 }

@@ -1,16 +1,53 @@
 //! A ledger that keeps records in a list: enough of an application to see what the engine does.
+//!
+//! A record may name the members of later epochs. It takes effect two epochs after its own.
 
 use crate::{
     Handle,
     application::{Application, CommitError, OrderedBlock, Verdict},
+    committee::{Committee, Peer, Vote},
     config::PeerKey,
     gossip::Recipients,
 };
 use bytes::Bytes;
+use commonware_cryptography::{Signer as _, ed25519};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
 };
+
+/// Blocks in an epoch.
+pub(super) const EPOCH: u64 = 20;
+
+/// A key by its seed, and whether it votes.
+pub(super) type Seat = (u8, Vote);
+
+const MEMBERS: &[u8] = b"members/";
+
+/// The record that makes `seats` the committee.
+pub(super) fn members_record(seats: &[Seat]) -> Vec<u8> {
+    let votes = |vote: &Vote| u8::from(*vote == Vote::Validator);
+    let seats = seats.iter().flat_map(|(seed, vote)| [*seed, votes(vote)]);
+    MEMBERS.iter().copied().chain(seats).collect()
+}
+
+fn seats_of(record: &Bytes) -> Option<Vec<Seat>> {
+    let seats = record.strip_prefix(MEMBERS)?.chunks_exact(2);
+    let vote = |votes| match votes {
+        1 => Vote::Validator,
+        _ => Vote::Observer,
+    };
+    Some(seats.map(|seat| (seat[0], vote(seat[1]))).collect())
+}
+
+fn committee(seats: &[Seat]) -> Committee {
+    let peer = |(seed, vote): &Seat| Peer {
+        key: PeerKey::of(&ed25519::PrivateKey::from_seed(u64::from(*seed)).public_key()),
+        address: ([127, 0, 0, 1], 0).into(),
+        vote: *vote,
+    };
+    Committee::new(seats.iter().map(peer)).unwrap()
+}
 
 /// How a node treats its turn as leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +95,29 @@ impl Ledger {
             .collect()
     }
 
+    /// The members of `epoch`, once the last block of the epoch before the previous one is here.
+    pub(super) fn seats(&self, founders: &[Seat], epoch: u64) -> Option<Vec<Seat>> {
+        let settled = (epoch.saturating_sub(1) * EPOCH).checked_sub(1);
+        if settled.is_some_and(|height| self.height() < height) {
+            return None;
+        }
+        let blocks = self.blocks();
+        let settled = blocks.range(..=settled.unwrap_or(0));
+        let records = settled.flat_map(|(_, block)| &block.records);
+        Some(
+            records
+                .filter_map(seats_of)
+                .last()
+                .unwrap_or_else(|| founders.to_vec()),
+        )
+    }
+
+    /// Everything that another node has, as if it had been replayed from its records.
+    pub(super) fn copy_from(&self, other: &Self) {
+        let blocks = other.blocks();
+        self.0.lock().unwrap().blocks = blocks;
+    }
+
     pub(super) fn forget(&self) {
         self.0.lock().unwrap().blocks.clear();
     }
@@ -70,19 +130,30 @@ impl Ledger {
 /// A running application over a [`Ledger`].
 pub(super) struct Member {
     ledger: Ledger,
+    founders: Vec<Seat>,
     handle: Handle,
     behaviour: Behaviour,
     waiting: Mutex<Vec<Bytes>>,
 }
 
 impl Member {
-    pub(super) fn new(ledger: Ledger, handle: Handle, behaviour: Behaviour) -> Self {
+    pub(super) fn new(
+        ledger: Ledger,
+        founders: Vec<Seat>,
+        handle: Handle,
+        behaviour: Behaviour,
+    ) -> Self {
         Self {
             ledger,
+            founders,
             handle,
             behaviour,
             waiting: Mutex::default(),
         }
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     pub(super) fn submit(&self, record: Bytes) {
@@ -154,6 +225,23 @@ impl Application for Member {
             .or_insert_with(|| block.clone());
         assert_eq!(known, block, "a height was delivered with two blocks");
         Ok(())
+    }
+
+    fn committee(&self, epoch: u64) -> Option<Committee> {
+        let seats = self.ledger.seats(&self.founders, epoch)?;
+        Some(committee(&seats))
+    }
+
+    fn change_awaits(&self) -> bool {
+        let epoch = (self.ledger.height() + 1) / EPOCH;
+        let in_force = self.ledger.seats(&self.founders, epoch);
+        let records = self.ledger.records();
+        let latest = records.iter().filter_map(seats_of).last();
+        latest.is_some_and(|latest| Some(latest) != in_force)
+    }
+
+    fn keep_from(&self) -> u64 {
+        self.ledger.height().saturating_sub(EPOCH)
     }
 
     fn on_gossip(&self, _from: PeerKey, message: Bytes) {

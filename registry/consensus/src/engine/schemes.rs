@@ -1,0 +1,100 @@
+//! Whose signatures count in which epoch.
+
+use super::{Certificate, Scheme};
+use crate::{
+    application::Application,
+    committee::{Committee, MEMBERS_MAX},
+};
+use bytes::Bytes;
+use commonware_codec::Decode as _;
+use commonware_consensus::{Epochable as _, types::Epoch};
+use commonware_cryptography::certificate::{Provider, Scoped, Verifier as _};
+use commonware_parallel::Sequential;
+use rand_core::CryptoRng;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Longest certificate: the proposal, and the signatures of all members.
+const CERTIFICATE_BYTES_MAX: usize = 256 + 65 * MEMBERS_MAX;
+
+/// Epochs whose keys are kept at hand.
+const CACHED_MAX: usize = 8;
+
+/// The validators of every epoch that the application can name.
+#[derive(Clone)]
+pub(crate) struct Schemes {
+    application: Arc<dyn Application>,
+    domain: Arc<[u8]>,
+    cache: Arc<Mutex<BTreeMap<Epoch, Arc<Scheme>>>>,
+}
+
+impl Schemes {
+    pub(super) fn new(application: Arc<dyn Application>, domain: &[u8]) -> Self {
+        Self {
+            application,
+            domain: domain.into(),
+            cache: Arc::default(),
+        }
+    }
+
+    /// The members of an epoch, once the application knows them.
+    pub(super) fn committee(&self, epoch: Epoch) -> Option<Committee> {
+        self.application.committee(epoch.get())
+    }
+
+    /// What checks the certificates of an epoch.
+    pub(super) fn verifier(&self, epoch: Epoch) -> Option<Arc<Scheme>> {
+        if let Some(scheme) = self.cached().get(&epoch) {
+            return Some(scheme.clone());
+        }
+        let validators = self.committee(epoch)?.validators().clone();
+        let scheme = Arc::new(Scheme::verifier(&self.domain, validators));
+        let mut cached = self.cached();
+        cached.insert(epoch, scheme.clone());
+        if cached.len() > CACHED_MAX {
+            cached.pop_first();
+        }
+        Some(scheme)
+    }
+
+    /// What signs and checks in an epoch; none unless the key is a validator's.
+    pub(super) fn signer(
+        &self,
+        committee: &Committee,
+        key: commonware_cryptography::ed25519::PrivateKey,
+    ) -> Option<Scheme> {
+        Scheme::signer(&self.domain, committee.validators().clone(), key)
+    }
+
+    /// A certificate from outside, checked against the validators of its epoch.
+    pub(super) fn certificate(
+        &self,
+        rng: &mut impl CryptoRng,
+        bytes: Bytes,
+    ) -> Option<Certificate> {
+        if bytes.len() > CERTIFICATE_BYTES_MAX {
+            return None;
+        }
+        let limits = Scheme::certificate_codec_config_unbounded();
+        let certificate = Certificate::decode_cfg(bytes, &limits).ok()?;
+        let scheme = self.verifier(certificate.epoch())?;
+        certificate
+            .verify(rng, scheme.as_ref(), &Sequential)
+            .then_some(certificate)
+    }
+
+    fn cached(&self) -> std::sync::MutexGuard<'_, BTreeMap<Epoch, Arc<Scheme>>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Provider for Schemes {
+    type Scope = Epoch;
+    type Scheme = Scheme;
+
+    fn scoped(&self, epoch: Epoch) -> Option<Scoped<Scheme>> {
+        self.verifier(epoch).map(Scoped::verifier)
+    }
+}
