@@ -1,18 +1,25 @@
 //! The configuration of a node: `node.toml`. Paths are relative to the file.
 
+use crate::votes::Votes;
 use protocol::{
     identity::{Algorithm, KeyError, SigningKey},
     registry::{Genesis, GenesisError, Member},
 };
-use registry_consensus::{
-    Config as ConsensusConfig, ConsensusKey, Memory, Peer, PeerKey, Timing, Vote,
-};
+use registry_consensus::{Config as ConsensusConfig, ConsensusKey, Timing};
 use serde::{Deserialize, Serialize};
 use service::config::{SecretPath, ServiceConfig};
 use std::{
-    net::{SocketAddr, ToSocketAddrs as _},
+    net::SocketAddr,
+    num::NonZeroU64,
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+/// The least that [`NodeConfig::keep_blocks`] may say: members that restart must find what they missed.
+pub const KEEP_BLOCKS_MIN: u64 = 1024;
+
+/// Blocks in an epoch.
+const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::new(500).unwrap();
 
 const GENESIS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -26,8 +33,14 @@ pub struct NodeConfig {
     pub genesis: PathBuf,
     /// Where the ledger and the engine's stores are.
     pub data: PathBuf,
+    /// Consensus keeps this many blocks for peers that are behind; all if there is none. At least [`KEEP_BLOCKS_MIN`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_blocks: Option<u64>,
     /// The Ed25519 key, PKCS #8 in PEM, with which the node meets the others and votes.
     pub consensus_key: SecretPath,
+    /// The key that takes the place of `consensus_key` in the epoch in which the members know this node by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_consensus_key: Option<SecretPath>,
     /// The Ed25519 key, PKCS #8 in PEM, with which it signs checkpoints.
     pub cosigning_key: SecretPath,
     /// Where it accepts connections of other nodes.
@@ -122,15 +135,12 @@ pub enum NodeConfigError {
         /// Which key differs.
         key: &'static str,
     },
-    /// A peer address of the genesis has no address.
-    #[error("{address} cannot be resolved")]
-    PeerAddress {
-        /// As it stands in the genesis.
-        address: String,
-    },
     /// The relay's slots are too short or too long.
     #[error("relay.slot_ms is out of bounds")]
     Slot,
+    /// Members that restart would not find what they missed.
+    #[error("keep_blocks must be at least {KEEP_BLOCKS_MIN}")]
+    KeepBlocks,
     /// Consensus cannot work with this.
     #[error(transparent)]
     Consensus(#[from] registry_consensus::ConfigError),
@@ -147,10 +157,19 @@ impl NodeConfig {
         if !RelayConfig::SLOT_MS.contains(&config.relay.slot_ms) {
             return Err(NodeConfigError::Slot);
         }
+        if config
+            .keep_blocks
+            .is_some_and(|blocks| blocks < KEEP_BLOCKS_MIN)
+        {
+            return Err(NodeConfigError::KeepBlocks);
+        }
         let base = path.parent().unwrap_or_else(|| Path::new("."));
         config.genesis = base.join(&config.genesis);
         config.data = base.join(&config.data);
         config.consensus_key = SecretPath::new(base.join(config.consensus_key.path()));
+        config.next_consensus_key = config
+            .next_consensus_key
+            .map(|key| SecretPath::new(base.join(key.path())));
         config.cosigning_key = SecretPath::new(base.join(config.cosigning_key.path()));
         if let Some(tls) = &mut config.service.tls {
             tls.certificates = base.join(&tls.certificates);
@@ -191,27 +210,33 @@ impl NodeConfig {
         Ok(key)
     }
 
-    /// What consensus needs: the key, all members, the network.
+    /// What consensus needs: the keys, the network, the notes on votes.
     ///
     /// # Errors
     ///
-    /// Fails if the key is not the member's or an address cannot be resolved.
+    /// Fails if a key cannot be read or is not the member's.
     pub fn consensus(
         &self,
         genesis: &Genesis,
-        memory: Memory,
-    ) -> Result<ConsensusConfig, NodeConfigError> {
-        let key = read_key(&self.consensus_key)?;
-        let key = ConsensusKey::from_secret(&key.secret())?;
+    ) -> Result<(ConsensusConfig, Arc<Votes>), NodeConfigError> {
+        let mut keys = Vec::new();
+        let mut notes = Vec::new();
+        for path in std::iter::once(&self.consensus_key).chain(&self.next_consensus_key) {
+            let key = ConsensusKey::from_secret(&read_key(path)?.secret())?;
+            let directory = path.path().parent().unwrap_or_else(|| Path::new("."));
+            notes.push((key.public_key(), directory.to_owned()));
+            keys.push(key);
+        }
         let member = self.member_of(genesis, "consensus")?;
-        if key.public_key().as_bytes() != member.consensus_key.as_bytes() {
+        let known = member.consensus_key.as_bytes();
+        if !notes.iter().any(|(key, _)| key.as_bytes() == known) {
             return Err(self.not_a_member("consensus"));
         }
-        let peers = genesis.parties().members().iter().map(peer);
-        Ok(ConsensusConfig {
-            key,
-            peers: peers.collect::<Result<_, _>>()?,
+        let votes = Arc::new(Votes::new(notes, &self.data, self.consensus_directory()));
+        let config = ConsensusConfig {
+            keys,
             network: *genesis.network().as_bytes(),
+            epoch_blocks: EPOCH_BLOCKS,
             listen: self.peer_listen,
             directory: self.consensus_directory(),
             timing: Timing {
@@ -219,8 +244,10 @@ impl NodeConfig {
                 leader_timeout_ms: self.timing.leader_timeout_ms,
                 skew_ms_max: self.timing.skew_ms_max,
             },
-            memory,
-        })
+            ballot: votes.clone(),
+            floor: None,
+        };
+        Ok((config, votes))
     }
 
     /// Where the ledger's own store is.
@@ -268,25 +295,6 @@ fn read_key(path: &SecretPath) -> Result<SigningKey, NodeConfigError> {
     Ok(key)
 }
 
-fn peer(member: &Member) -> Result<Peer, NodeConfigError> {
-    let unresolved = || NodeConfigError::PeerAddress {
-        address: member.peer_address.clone(),
-    };
-    let mut addresses = member
-        .peer_address
-        .to_socket_addrs()
-        .map_err(|_| unresolved())?;
-    Ok(Peer {
-        key: PeerKey::from_bytes(*member.consensus_key.as_bytes()),
-        address: addresses.next().ok_or_else(unresolved)?,
-        vote: if member.validator {
-            Vote::Validator
-        } else {
-            Vote::Observer
-        },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,6 +319,18 @@ mod tests {
             let refused = NodeConfig::load(&path);
             assert!(matches!(refused, Err(NodeConfigError::Slot)), "{slot}");
         }
+    }
+
+    #[test]
+    fn fewer_blocks_than_a_restart_needs_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("node.toml");
+        let example = include_str!("../node.example.toml");
+        std::fs::write(&path, format!("keep_blocks = 1024\n{example}")).unwrap();
+        assert!(NodeConfig::load(&path).is_ok());
+        std::fs::write(&path, format!("keep_blocks = 1023\n{example}")).unwrap();
+        let refused = NodeConfig::load(&path);
+        assert!(matches!(refused, Err(NodeConfigError::KeepBlocks)));
     }
 
     #[test]

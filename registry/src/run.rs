@@ -9,7 +9,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use protocol::relay::relay_key;
-use registry_consensus::{Memory, Node};
+use registry_consensus::Node;
 use service::serve::{Server, stop_signal};
 use std::{
     path::Path,
@@ -32,6 +32,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let Opened {
         replica,
         consensus,
+        votes,
         relayed,
     } = {
         let config = config.clone();
@@ -47,7 +48,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     });
     let mut node = node.context("starting consensus")?;
 
-    let ticking = tokio::spawn(tick(replica.clone(), Votes::of(&config)));
+    let ticking = tokio::spawn(tick(replica.clone(), votes));
     let relaying = tokio::spawn(replica.clone().relaying(relayed, config.relay.slot_ms));
     let (end, ended) = oneshot::channel::<()>();
     let router = api::router(replica.clone());
@@ -83,6 +84,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
 struct Opened {
     replica: Arc<Replica>,
     consensus: registry_consensus::Config,
+    votes: Arc<Votes>,
     relayed: mpsc::Receiver<Vec<u8>>,
 }
 
@@ -92,31 +94,28 @@ fn open(config: &NodeConfig) -> anyhow::Result<Opened> {
         .read_cosigning_key(&genesis)
         .context("reading the cosigning key")?;
     let relay_key = relay_key(&cosigning_key).context("the cosigning key opens no cells")?;
-    let memory = Votes::of(config)
-        .recall()
-        .context("reading the notes on this node's votes")?;
-    if memory == Memory::Lost {
-        tracing::error!(
-            "votes may be lost: this node follows and cosigns, and does not vote with this key again"
-        );
-    }
-    let consensus = config
-        .consensus(&genesis, memory)
+    let (consensus, votes) = config
+        .consensus(&genesis)
         .context("reading the consensus key")?;
     let store =
         Store::open(&config.ledger_directory(), genesis.network()).context("opening the ledger")?;
     let replica = Replica::open(genesis, store, cosigning_key, service::clock::now());
     let replica = Arc::new(replica.context("opening the ledger")?);
-    let me = consensus.key.public_key();
+    if let Some(blocks) = config.keep_blocks {
+        replica.keep_blocks(blocks);
+    }
+    let key = consensus.keys.first().context("no consensus key")?;
+    let me = key.public_key();
     let relayed = replica.start_relaying(relay_key, me, config.relay.slot_ms);
     Ok(Opened {
         replica,
         consensus,
+        votes,
         relayed: relayed.context("the genesis does not name this node")?,
     })
 }
 
-async fn tick(replica: Arc<Replica>, votes: Votes) {
+async fn tick(replica: Arc<Replica>, votes: Arc<Votes>) {
     let mut noted = 0;
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -112,6 +112,22 @@ pub(super) async fn consistency(
     Ok(Json(answer).into_response())
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FinalizationQuery {
+    height: String,
+}
+
+pub(super) async fn finalization(
+    State(replica): Node,
+    Query(query): Query<FinalizationQuery>,
+) -> Result<Response, Refusal> {
+    let height = index(&query.height)?;
+    let certificate = replica.certificate(height).await;
+    let certificate = certificate.ok_or_else(Refusal::not_found)?;
+    Ok(([content_type("application/octet-stream")], certificate).into_response())
+}
+
 #[derive(Serialize)]
 struct TrustedPartiesAnswer<'a> {
     checkpoint: &'a str,

@@ -4,6 +4,7 @@
 //! state: what the store holds was accepted, and what the state shows is on disk. Readers see the ledger
 //! as of the latest checkpoint that a quorum signed.
 
+mod committee;
 mod order;
 mod read;
 mod relay;
@@ -82,6 +83,7 @@ pub struct Replica {
     verified: Mutex<HashMap<TreeHash, Arc<Record>>>,
     cosigning: Cosigning,
     consensus: OnceLock<Handle>,
+    kept_blocks: OnceLock<u64>,
     relaying: OnceLock<relay::Relaying>,
     heights: watch::Sender<u64>,
 }
@@ -127,6 +129,7 @@ impl Replica {
             verified: Mutex::default(),
             cosigning,
             consensus: OnceLock::new(),
+            kept_blocks: OnceLock::new(),
             relaying: OnceLock::new(),
             heights: watch::Sender::new(tip.height),
         })
@@ -136,6 +139,11 @@ impl Replica {
     pub fn connect(&self, handle: Handle) {
         let first = self.consensus.set(handle).is_ok();
         debug_assert!(first, "a replica is connected once");
+    }
+
+    /// Lets consensus remove blocks that are further below the committed one than this.
+    pub fn keep_blocks(&self, blocks: u64) {
+        self.kept_blocks.get_or_init(|| blocks);
     }
 
     /// The genesis that it started from.

@@ -1,6 +1,6 @@
 //! What consensus asks: offer records, judge a block, commit it, take a message.
 
-use super::{Committed, Replica};
+use super::{Committed, Replica, committee::committee};
 use crate::{
     cosigning::Pace,
     mempool::{Offered, Origin},
@@ -14,8 +14,8 @@ use protocol::{
     registry::record::{Body, Record, RecordError},
 };
 use registry_consensus::{
-    Application, BLOCK_RECORDS_BYTES_MAX, BLOCK_RECORDS_MAX, CommitError, OrderedBlock, PeerKey,
-    Recipients, Verdict,
+    Application, BLOCK_RECORDS_BYTES_MAX, BLOCK_RECORDS_MAX, CommitError, Committee, OrderedBlock,
+    PeerKey, Recipients, Verdict,
 };
 use std::{
     sync::{Arc, PoisonError},
@@ -105,6 +105,29 @@ impl Application for Replica {
         })?;
         self.heights.send_replace(block.height);
         Ok(())
+    }
+
+    fn committee(&self, _epoch: u64) -> Option<Committee> {
+        match committee(self.genesis.parties().members()) {
+            Ok(committee) => Some(committee),
+            Err(error) => {
+                tracing::error!(%error, "the members make no committee");
+                None
+            }
+        }
+    }
+
+    fn change_awaits(&self) -> bool {
+        false
+    }
+
+    /// A node that is further behind fetches the records themselves, up to a cosigned checkpoint.
+    fn keep_from(&self) -> u64 {
+        let cosigned = self.latest();
+        let cosigned = cosigned.map_or(0, |latest| latest.checkpoint.checkpoint().height);
+        let committed = self.committed().height;
+        let kept = self.kept_blocks.get().copied().unwrap_or(u64::MAX);
+        cosigned.min(committed.saturating_sub(kept))
     }
 
     fn on_gossip(&self, from: PeerKey, message: Bytes) {

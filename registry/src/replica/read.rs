@@ -47,6 +47,11 @@ impl Replica {
         (committed.height, committed.state.size())
     }
 
+    /// Consensus' certificate of the greatest height up to `height` that has one here: where another node may start.
+    pub async fn certificate(&self, height: u64) -> Option<Bytes> {
+        self.consensus.get()?.certificate(height).await
+    }
+
     /// An entry.
     ///
     /// # Errors

@@ -78,11 +78,6 @@ async fn a_validator_whose_disk_is_lost_follows_without_a_vote() {
     let mut cluster = Cluster::start(4, 0).await;
     let records: Vec<Record> = (0..5).map(|_| cluster.opened_case()).collect();
     submit_all(&cluster, &[0, 1, 2, 3], &records).await;
-    cluster
-        .until("its first tick is over", async || {
-            std::fs::read_to_string(cluster.directory(3).join("data/votes")).unwrap() != "0\n"
-        })
-        .await;
     cluster.kill(3);
     std::fs::remove_dir_all(cluster.directory(3).join("data")).unwrap();
     cluster.spawn(3);
@@ -91,7 +86,7 @@ async fn a_validator_whose_disk_is_lost_follows_without_a_vote() {
             cluster.size(3).await == Some(5)
         })
         .await;
-    assert!(cluster.log(3).contains("does not vote with this key again"));
+    assert!(cluster.log(3).contains("votes of this epoch may be lost"));
     let another = cluster.opened_case();
     assert_eq!(cluster.record(3, &another).await.index(), 5);
     assert_same_ledger(&cluster, &records).await;

@@ -247,7 +247,7 @@ fn a_member_that_was_away_for_several_epochs_follows_them_one_by_one() {
         network
             .until("the old member follows", all_at(&[3], 6 * EPOCH))
             .await;
-        
+
         network.assert_agreement();
     });
 }
