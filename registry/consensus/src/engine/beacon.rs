@@ -5,7 +5,7 @@
 //! second. It is only a hint: who is behind asks the sender for the certificate of the last block, and checks it
 //! against the validators of its own epoch. Whoever announces an epoch that it has not reached is asked in vain.
 
-use super::storage::Order;
+use super::{Runtime, storage::Order};
 use bytes::Bytes;
 use commonware_consensus::types::{Epoch, Epocher as _, FixedEpocher};
 use commonware_cryptography::ed25519;
@@ -17,12 +17,47 @@ use tokio::sync::watch;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// Tells both tasks which epoch this member is in. Each has a channel of its own: who of several waiting on one is woken
+/// first is chance, and a simulation must repeat.
+pub(super) struct Beacon {
+    announced: watch::Sender<Epoch>,
+    compared: watch::Sender<Epoch>,
+}
+
+impl Beacon {
+    /// Starts saying which epoch this member is in, and hearing it from the others.
+    pub(super) fn start(
+        runtime: &impl Runtime,
+        epocher: FixedEpocher,
+        order: Order,
+        (sender, receiver): (
+            impl Sender<PublicKey = ed25519::PublicKey>,
+            impl Receiver<PublicKey = ed25519::PublicKey>,
+        ),
+    ) -> Self {
+        let (announced, ours) = watch::channel(Epoch::zero());
+        runtime
+            .child("announce")
+            .spawn(move |runtime| announce(runtime, ours, sender));
+        let (compared, ours) = watch::channel(Epoch::zero());
+        runtime
+            .child("listen")
+            .spawn(move |_| listen(ours, epocher, order, receiver));
+        Self {
+            announced,
+            compared,
+        }
+    }
+
+    pub(super) fn reach(&self, epoch: Epoch) {
+        self.announced.send_replace(epoch);
+        self.compared.send_replace(epoch);
+    }
+}
+
 /// Says which epoch this member is in, until the node stops.
-pub(super) async fn announce<S>(
-    runtime: impl Clock,
-    mut epoch: watch::Receiver<Epoch>,
-    mut sender: S,
-) where
+async fn announce<S>(runtime: impl Clock, mut epoch: watch::Receiver<Epoch>, mut sender: S)
+where
     S: Sender<PublicKey = ed25519::PublicKey>,
 {
     loop {
@@ -42,7 +77,7 @@ pub(super) async fn announce<S>(
 }
 
 /// Asks members that are ahead for the certificate of the last block of this member's epoch.
-pub(super) async fn listen<R>(
+async fn listen<R>(
     mut epoch: watch::Receiver<Epoch>,
     epocher: FixedEpocher,
     order: Order,

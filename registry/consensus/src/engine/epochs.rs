@@ -6,6 +6,7 @@
 
 use super::{
     Certificate, Identity, Runtime, Track,
+    beacon::Beacon,
     schemes::Schemes,
     storage::{Order, Storage},
     voting::{self, VotingOf},
@@ -31,7 +32,6 @@ use commonware_p2p::{
 use commonware_runtime::Handle;
 use commonware_utils::{acknowledgement::Acknowledgement as _, ordered::Map};
 use std::{convert::Infallible, io, sync::Arc};
-use tokio::sync::watch;
 
 /// Blocks are removed every so many heights.
 const PRUNED_EVERY: u64 = 256;
@@ -89,7 +89,7 @@ pub(super) struct Epochs<E, S: Sender, A, B> {
     pub(super) floor: Option<Certificate>,
     pub(super) channels: EpochChannels<S>,
     pub(super) track: Track,
-    pub(super) reached: watch::Sender<Epoch>,
+    pub(super) beacon: Beacon,
 }
 
 impl<E, S, A, B> Epochs<E, S, A, B>
@@ -218,7 +218,7 @@ where
         };
         let engine = self.start(epoch, self.voting(epoch, scheme, floor)).await;
         let engine = engine.map_err(|_closed| Ended::Stopped)?;
-        self.reached.send_replace(epoch);
+        self.beacon.reach(epoch);
         self.remove_votes_before(epoch).await;
         tracing::info!(%epoch, votes, members = committee.addresses().count(), "epoch begun");
         Ok(Active { epoch, engine })

@@ -14,6 +14,7 @@ use crate::{
     config::{Ballot, Timing},
     delivery, gossip,
 };
+use beacon::Beacon;
 use bytes::Bytes;
 use commonware_broadcast::buffered;
 use commonware_consensus::{
@@ -195,13 +196,13 @@ where
 {
     let me = identity.key.public_key();
     let schemes = Schemes::new(application.clone(), &namespace(&identity.network));
-    let floor = match &identity.floor {
-        Some(bytes) => {
-            let certificate = schemes.certificate(&mut runtime, bytes.clone());
-            Some(certificate.ok_or(StartError::Floor)?)
-        }
-        None => None,
-    };
+    let floor = identity.floor.clone();
+    let floor = floor.map(|bytes| {
+        schemes
+            .certificate(&mut runtime, bytes)
+            .ok_or(StartError::Floor)
+    });
+    let floor = floor.transpose()?;
     let founders = schemes
         .committee(Epoch::zero())
         .ok_or(StartError::Genesis)?;
@@ -218,19 +219,10 @@ where
     let fetching = fetching(me, peers, blocker.clone());
     let resolver = backfill::init(runtime.child("backfill"), fetching, channels.backfill);
     actor.start(reports, buffer, resolver);
-    *ports
-        .certificates
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) = Some(order.clone());
+    publish(&ports.certificates, &order);
 
     converse(&runtime, ports.outbox, application.clone(), channels.gossip);
-    let (reached, epoch) = watch::channel(Epoch::zero());
-    announce(
-        &runtime,
-        epoch,
-        (epocher.clone(), order.clone()),
-        channels.beacon,
-    );
+    let beacon = Beacon::start(&runtime, epocher.clone(), order.clone(), channels.beacon);
 
     let automaton = Automaton {
         application: application.clone(),
@@ -238,12 +230,7 @@ where
         marshal: order.clone(),
         wake: ports.wake,
     };
-    let automaton = Deferred::new(
-        runtime.child("automaton"),
-        automaton,
-        order.clone(),
-        epocher.clone(),
-    );
+    let automaton = by_epoch(&runtime, automaton, epocher.clone());
     let channels = EpochChannels {
         votes: divide(&runtime, "votes_by_epoch", channels.votes),
         certificates: divide(&runtime, "certificates_by_epoch", channels.certificates),
@@ -264,29 +251,26 @@ where
             floor,
             channels,
             track,
-            reached,
+            beacon,
         };
         epochs.run(deliveries)
     }))
 }
 
-/// Starts saying which epoch this member is in, and hearing it from the others.
-fn announce(
-    runtime: &impl Runtime,
-    epoch: watch::Receiver<Epoch>,
-    (epocher, order): (FixedEpocher, Order),
-    (sender, receiver): (
-        impl Sender<PublicKey = ed25519::PublicKey>,
-        impl Receiver<PublicKey = ed25519::PublicKey>,
-    ),
-) {
-    let ours = epoch.clone();
-    runtime
-        .child("announce")
-        .spawn(move |runtime| beacon::announce(runtime, ours, sender));
-    runtime
-        .child("listen")
-        .spawn(move |_| beacon::listen(epoch, epocher, order, receiver));
+/// Lets certificates be asked for.
+fn publish(certificates: &Certificates, order: &Order) {
+    let mut certificates = certificates.lock().unwrap_or_else(PoisonError::into_inner);
+    *certificates = Some(order.clone());
+}
+
+/// The application's answers, with the last block of an epoch proposed again until it is final.
+fn by_epoch<E: Runtime>(
+    runtime: &E,
+    automaton: Automaton,
+    epocher: FixedEpocher,
+) -> Deferred<E, Scheme, Automaton, Block, FixedEpocher> {
+    let order = automaton.marshal.clone();
+    Deferred::new(runtime.child("automaton"), automaton, order, epocher)
 }
 
 /// Divides a channel by epoch.

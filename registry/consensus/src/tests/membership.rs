@@ -243,7 +243,6 @@ fn a_member_that_was_away_for_several_epochs_follows_them_one_by_one() {
         network.start(4, Behaviour::Honest).await;
         load(&network, &[0, 1, 2], all_at(&[0, 1, 2, 4], 6 * EPOCH)).await;
         network.start(3, Behaviour::Honest).await;
-        let before = network.now();
         network
             .until("the old member follows", all_at(&[3], 6 * EPOCH))
             .await;

@@ -273,7 +273,9 @@ fn the_same_seed_gives_the_same_run() {
         simulate(10, 4, async |mut network: Simulation| {
             network.start_all(Behaviour::Honest).await;
             network.submit(0, b"record");
-            network.run(10 * SECOND).await;
+            // Into the second epoch.
+            network.run(25 * SECOND).await;
+            assert!(network.heights()[0] > ledger::EPOCH);
         })
     };
     assert_eq!(run(), run());

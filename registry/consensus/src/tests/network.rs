@@ -94,8 +94,7 @@ pub(super) fn simulate(seed: u64, members: u8, story: impl AsyncFnOnce(Simulatio
     simulate_with_second_keys(seed, members, &[], story)
 }
 
-/// The same, and these nodes have a second key. The digest is not the same each time: the simulated network has no fixed
-/// order for what is sent to keys at which nobody listens.
+/// The same, and these nodes have a second key.
 pub(super) fn simulate_with_second_keys(
     seed: u64,
     members: u8,
@@ -373,9 +372,9 @@ impl Parts {
                     engine::start(context, identity, timing, member, ports, channels, peers);
                 Box::pin(started).await.unwrap().await.unwrap()
             });
-            match engine.await.unwrap() {
-                Ended::Renew => {}
-                ended => return ended,
+            let ended = engine.await.unwrap();
+            if !matches!(ended, Ended::Renew) {
+                return ended;
             }
         }
         unreachable!("numbers do not end")
