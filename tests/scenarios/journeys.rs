@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde_json::Value;
+use tests::holder::waste;
 use tests::journey::{
     self, SPECIFIC_ACCOUNT, open_account, try_open_account, until_refused, wait_for_state,
 };
@@ -61,14 +62,22 @@ async fn a_wrong_code_from_the_letter_is_refused_and_the_right_one_still_works()
     let case = journey::apply(&shared.site, &wallet).await?;
     journey::review(&reviewer, &case).await?;
     let offer = reviewer.make_offer(&case).await?;
+    mistype(&wallet, &offer).await?;
+    journey::receive(&wallet, &offer).await.map(drop)
+}
+
+/// Types a wrong code, which the issuer refuses.
+async fn mistype(wallet: &Wallet, offer: &Offer) -> anyhow::Result<()> {
     let digit = offer.tx_code.chars().next().context("a code has digits")?;
     let other = if digit == '0' { "1" } else { "0" };
     let wrong = Offer {
         tx_code: offer.tx_code.replacen(digit, other, 1),
         offer: offer.offer.clone(),
     };
-    assert!(journey::receive(&wallet, &wrong).await.is_err());
-    journey::receive(&wallet, &offer).await.map(drop)
+    let refused = journey::receive(wallet, &wrong).await;
+    let error = refused.err().context("a wrong code is refused")?;
+    ensure!(is_used_up_or_wrong(&error), "{error:#}");
+    Ok(())
 }
 
 /// Milliseconds into a command at which the power goes.
@@ -95,11 +104,12 @@ async fn a_wallet_that_is_killed_while_it_receives_loses_nothing() -> anyhow::Re
         let received = match journey::receive(&wallet, &offer).await {
             Ok(received) => received,
             // A code works once. Where the answer to it was lost, a new letter is all it takes: nothing is checked again.
-            Err(_) => {
-                let again = reviewer.make_offer(&case).await?;
-                let received = wallet.receive(Some(&again.offer), &again.tx_code).await;
+            Err(error) if is_used_up_or_wrong(&error) => {
+                let letter = reviewer.make_offer(&case).await?;
+                let received = journey::receive(&wallet, &letter).await;
                 received.with_context(|| format!("cut after {cut} ms, and a new letter"))?
             }
+            Err(error) => return Err(error.context(format!("cut after {cut} ms"))),
         };
         let instances = received
             .get("instances")
@@ -108,6 +118,34 @@ async fn a_wallet_that_is_killed_while_it_receives_loses_nothing() -> anyhow::Re
         assert!(instances >= 10, "cut after {cut} ms: {received}");
         open_account(&wallet, shared.site.company("a")?, SPECIFIC_ACCOUNT).await?;
     }
+    Ok(())
+}
+
+/// Whether the issuer says that the code is wrong or was exchanged before, or that its credentials were issued before.
+fn is_used_up_or_wrong(error: &anyhow::Error) -> bool {
+    let said = error.to_string();
+    said.contains("does not accept the code") || said.contains("an issuance that was interrupted")
+}
+
+#[tokio::test]
+async fn a_wallet_whose_code_was_used_up_by_a_lost_answer_goes_on_with_a_new_letter()
+-> anyhow::Result<()> {
+    let shared = shared();
+    let reviewer = shared.site.issuer.log_in(&shared.http()).await?;
+    let wallet = shared.new_wallet();
+    journey::make_wallet(&shared.site, &wallet).await?;
+    let case = journey::apply(&shared.site, &wallet).await?;
+    journey::review(&reviewer, &case).await?;
+    let letter = reviewer.make_offer(&case).await?;
+    // The wallet knows of the offer; then the code is sent, and nobody keeps the answer.
+    mistype(&wallet, &letter).await?;
+    waste(&shared.http(), &letter).await?;
+    let refused = journey::receive(&wallet, &letter).await;
+    let error = refused.err().context("a code works once")?;
+    ensure!(is_used_up_or_wrong(&error), "{error:#}");
+    let letter = reviewer.make_offer(&case).await?;
+    let received = journey::receive(&wallet, &letter).await?;
+    assert_eq!(received["instances"], 10, "{received}");
     Ok(())
 }
 

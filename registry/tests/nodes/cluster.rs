@@ -247,6 +247,23 @@ impl Cluster {
         verify_receipt(&receipt, record.as_bytes(), self.genesis.cosigners()).unwrap()
     }
 
+    /// The same for a record whose turn may not have come: a node holds it for a while, and then says so.
+    pub(crate) async fn record_in_turn(&self, number: usize, record: &Record) -> VerifiedEntry {
+        let begun = Instant::now();
+        loop {
+            let answer = self.submit(number, record.as_bytes()).await;
+            let status = answer.status();
+            let text = answer.text().await.unwrap();
+            if status == StatusCode::OK {
+                let cosigners = self.genesis.cosigners();
+                return verify_receipt(&text, record.as_bytes(), cosigners).unwrap();
+            }
+            let problem: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(problem["code"], "out_of_sequence", "{text}");
+            assert!(begun.elapsed() < DEADLINE, "{text}");
+        }
+    }
+
     /// Submits a record that must be refused: status and code of the problem.
     pub(crate) async fn refused(&self, number: usize, record: &[u8]) -> (u16, String) {
         let answer = self.submit(number, record).await;

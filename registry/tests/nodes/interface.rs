@@ -254,8 +254,8 @@ async fn events_of_one_case_sent_at_once_to_several_nodes_all_find_their_place()
     );
     let (opened, checked, closed) = futures::join!(
         cluster.record(0, &opened),
-        cluster.record(1, &checked),
-        cluster.record(2, &closed),
+        cluster.record_in_turn(1, &checked),
+        cluster.record_in_turn(2, &closed),
     );
     assert!(opened.index() < checked.index() && checked.index() < closed.index());
 }

@@ -1,7 +1,7 @@
 //! Searching disks for a person.
 //!
 //! Each secret is looked for in every spelling that a careless program would leave behind: UTF-8, UTF-16, JSON and URL
-//! escapes, base64 in its three alignments, hex, and its unsalted SHA-256. Compressed or encrypted data is not opened: the
+//! escapes, base64 in its three alignments, hex, and its unsalted MD5, SHA-1, SHA-256 and SHA-512. Compressed or encrypted data is not opened: the
 //! former is a gap of this search, the latter is its point.
 
 mod search;
@@ -145,6 +145,22 @@ mod tests {
             let encoded =
                 base64::engine::general_purpose::STANDARD.encode(format!("{before}{TEXT}{before}"));
             assert!(!search(encoded.as_bytes()).is_empty(), "{before}");
+        }
+    }
+
+    #[test]
+    fn an_unsalted_hash_is_found_however_it_was_made() {
+        use sha2::Digest;
+        let hashes = [
+            md5::Md5::digest(TEXT).to_vec(),
+            sha1::Sha1::digest(TEXT).to_vec(),
+            sha2::Sha256::digest(TEXT).to_vec(),
+            sha2::Sha512::digest(TEXT).to_vec(),
+        ];
+        for hash in hashes {
+            assert_eq!(search(&hash), [Spelling::UnsaltedHash]);
+            let hex: String = hash.iter().map(|byte| format!("{byte:02X}")).collect();
+            assert_eq!(search(hex.as_bytes()), [Spelling::UnsaltedHash]);
         }
     }
 

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
+use md5::Md5;
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha512};
 
 /// A needle shorter than this could be there by chance.
 const NEEDLE_BYTES_MIN: usize = 5;
@@ -27,7 +29,7 @@ pub enum Spelling {
     Base64,
     /// Hexadecimal digits.
     Hex,
-    /// SHA-256 without salt: bytes, hex or base64.
+    /// MD5, SHA-1, SHA-256 or SHA-512 without salt: bytes, hex or base64.
     UnsaltedHash,
 }
 
@@ -79,15 +81,22 @@ fn spell(bytes: &[u8]) -> Vec<(Spelling, Vec<u8>)> {
 }
 
 fn hashed(bytes: &[u8]) -> Vec<(Spelling, Vec<u8>)> {
-    let hash = Sha256::digest(bytes).to_vec();
-    let written = [
-        hex(&hash).into_bytes(),
-        URL_SAFE_NO_PAD.encode(&hash).into_bytes(),
-        STANDARD.encode(&hash).into_bytes(),
+    let hashes = [
+        Md5::digest(bytes).to_vec(),
+        Sha1::digest(bytes).to_vec(),
+        Sha256::digest(bytes).to_vec(),
+        Sha512::digest(bytes).to_vec(),
     ];
+    let written = hashes.into_iter().flat_map(|hash| {
+        [
+            hex(&hash).into_bytes(),
+            hex(&hash).to_uppercase().into_bytes(),
+            URL_SAFE_NO_PAD.encode(&hash).into_bytes(),
+            STANDARD.encode(&hash).into_bytes(),
+            hash,
+        ]
+    });
     written
-        .into_iter()
-        .chain([hash])
         .map(|needle| (Spelling::UnsaltedHash, needle))
         .collect()
 }

@@ -13,6 +13,7 @@ use protocol::registry::Genesis;
 
 use crate::sandbox::http::Http;
 
+pub use obtain::waste;
 pub use present::{Answered, Presentation};
 
 /// Someone with credentials and without scruples.

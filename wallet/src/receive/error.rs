@@ -101,9 +101,10 @@ impl Advise for ReceiveError {
                 "ask the consortium for a new offer".into()
             }
             Self::Nothing => "run `tegata applications` to see how your application stands".into(),
-            Self::TransactionCode | Self::Code(_) => {
-                "type the code as it stands in the letter; after five wrong ones ask for a new letter".into()
-            }
+            Self::TransactionCode => "type the code as it stands in the letter".into(),
+            Self::Code(_) => "type the code as it stands in the letter; after five wrong ones, or if this command was \
+                 interrupted before, ask for a new letter and run `tegata receive`: nothing is checked again"
+                .into(),
             Self::Interrupted(_) => "ask the consortium for a new offer and letter".into(),
             Self::Metadata(_)
             | Self::Token(_)

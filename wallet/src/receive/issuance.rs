@@ -7,6 +7,7 @@ use protocol::{Timestamp, issuance::CredentialOffer};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use vault::{Changes, Kind, Vault};
 use zeroize::Zeroizing;
 
@@ -26,6 +27,8 @@ pub(super) struct Issuance {
     pub(super) configuration: String,
     pub(super) vct: String,
     pub(super) started_at: Timestamp,
+    /// SHA-256 of the offer's code, which tells one offer from another after the code is gone.
+    code_hash: String,
     algorithm: String,
     /// Secret halves of the instances' keys.
     keys: Vec<String>,
@@ -82,6 +85,7 @@ impl Issuance {
             configuration: configuration.to_owned(),
             vct: vct.to_owned(),
             started_at: now,
+            code_hash: code_hash(offer),
             algorithm: algorithm.as_str().to_owned(),
             keys,
             stage: Stage::Redeeming {
@@ -123,20 +127,34 @@ impl Issuance {
         Ok(changes.put_json(ISSUANCE, &self.id, SCHEMA, self)?)
     }
 
-    /// All issuances that there is still something to do for, the oldest first.
-    pub(super) fn unfinished(vault: &Vault) -> Result<Vec<Self>, SessionError> {
+    /// All issuances, the oldest first.
+    pub(super) fn all(vault: &Vault) -> Result<Vec<Self>, SessionError> {
         let mut issuances = Vec::new();
         for (_, record) in vault.records(ISSUANCE)? {
-            let issuance: Self = record.json()?;
-            if !issuance.is_finished() {
-                issuances.push(issuance);
-            }
+            issuances.push(record.json::<Self>()?);
         }
         issuances.sort_by_key(|issuance| issuance.started_at);
         Ok(issuances)
     }
 
-    fn is_finished(&self) -> bool {
+    /// Whether it began with this offer.
+    pub(super) fn is_of(&self, offer: &CredentialOffer) -> bool {
+        self.code_hash == code_hash(offer)
+    }
+
+    /// Gives up an issuance whose code may have been sent, for a new offer; says whether that was so.
+    pub(super) fn replaced(&mut self) -> bool {
+        let redeeming = matches!(self.stage, Stage::Redeeming { .. });
+        if redeeming {
+            self.stage = Stage::Failed {
+                reason: "replaced".to_owned(),
+            };
+        }
+        redeeming
+    }
+
+    /// Whether there is nothing left to do for it.
+    pub(super) fn is_finished(&self) -> bool {
         match &self.stage {
             Stage::Redeeming { .. } | Stage::Authorised { .. } => false,
             Stage::Stored {
@@ -147,4 +165,12 @@ impl Issuance {
             Stage::Failed { .. } => true,
         }
     }
+}
+
+fn code_hash(offer: &CredentialOffer) -> String {
+    let code = offer
+        .pre_authorized
+        .as_ref()
+        .map(|grant| grant.code.reveal());
+    base64url::encode(&Sha256::digest(code.unwrap_or_default()))
 }

@@ -56,14 +56,13 @@ pub async fn receive(
 ) -> Result<Report, ReceiveError> {
     let network = Network::load(&session.vault)?;
     let http = Http::new()?;
-    let mut issuances = Issuance::unfinished(&session.vault)?;
-    if let Some(link) = request.offer {
-        issuances = vec![start(session, &network, &http, link).await?];
-    } else if issuances.is_empty() {
-        for offer in ready_offers(session, &network, &http).await? {
-            issuances.push(start(session, &network, &http, &offer.link).await?);
+    let issuances = match request.offer {
+        Some(link) => {
+            let offer = read_offer(&network, &http, link).await?;
+            vec![start(session, &network, &http, &offer).await?]
         }
-    }
+        None => under_way(session, &network, &http).await?,
+    };
     if issuances.is_empty() {
         return Err(ReceiveError::Nothing);
     }
@@ -80,27 +79,60 @@ pub async fn refresh_anchors(
     network: &Network,
     http: &Http,
 ) -> Result<(), ReceiveError> {
-    for mut issuance in Issuance::unfinished(&session.vault)? {
+    let issuances = Issuance::all(&session.vault)?;
+    for mut issuance in issuances.into_iter().filter(|known| !known.is_finished()) {
         anchors::fetch(session, network, http, &mut issuance).await?;
     }
     Ok(())
 }
 
-/// Reads an offer and writes down what is about to happen.
+/// What was interrupted, and what the issuers hold ready. A new offer takes the place of an older one of its issuer whose
+/// code may have been used up by a command that was killed: a code works once.
+async fn under_way(
+    session: &mut Session,
+    network: &Network,
+    http: &Http,
+) -> Result<Vec<Issuance>, ReceiveError> {
+    let mut issuances = Issuance::all(&session.vault)?;
+    for ready in ready_offers(session, network, http).await? {
+        let offer = read_offer(network, http, &ready.link).await?;
+        if issuances.iter().any(|known| known.is_of(&offer)) {
+            continue;
+        }
+        for older in &mut issuances {
+            if older.issuer == offer.credential_issuer && older.replaced() {
+                let changes = older.put(Changes::new())?;
+                commit(session, &changes)?;
+            }
+        }
+        issuances.push(start(session, network, http, &offer).await?);
+    }
+    issuances.retain(|issuance| !issuance.is_finished());
+    Ok(issuances)
+}
+
+async fn read_offer(
+    network: &Network,
+    http: &Http,
+    link: &str,
+) -> Result<CredentialOffer, ReceiveError> {
+    match OfferLink::parse(link)? {
+        OfferLink::Value(offer) => Ok(offer),
+        OfferLink::Reference(url) => {
+            network.issuer_at(&url)?;
+            let answer = http.get(&url, JSON, None).await?;
+            Ok(CredentialOffer::parse(&answer.of_type(JSON, &url)?)?)
+        }
+    }
+}
+
+/// Writes down what is about to happen.
 async fn start(
     session: &mut Session,
     network: &Network,
     http: &Http,
-    link: &str,
+    offer: &CredentialOffer,
 ) -> Result<Issuance, ReceiveError> {
-    let offer = match OfferLink::parse(link)? {
-        OfferLink::Value(offer) => offer,
-        OfferLink::Reference(url) => {
-            network.issuer_at(&url)?;
-            let answer = http.get(&url, JSON, None).await?;
-            CredentialOffer::parse(&answer.of_type(JSON, &url)?)?
-        }
-    };
     let issuer = network.issuer(Some(&offer.credential_issuer))?;
     if offer.pre_authorized.is_none() {
         return Err(ReceiveError::Grant);
@@ -120,7 +152,7 @@ async fn start(
         .clamp(1, INSTANCES_MAX);
     let named = (id, configuration.vct.as_str());
     let now = session.clock.now();
-    let issuance = Issuance::new(&offer, named, algorithm, count, now, &mut session.rng);
+    let issuance = Issuance::new(offer, named, algorithm, count, now, &mut session.rng);
     let changes = issuance.put(Changes::new())?;
     commit(session, &changes)?;
     Ok(issuance)

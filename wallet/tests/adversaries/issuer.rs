@@ -1,5 +1,6 @@
 //! The consortium's issuer: honest by itself, hostile where a test says so.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use protocol::Timestamp;
@@ -9,8 +10,8 @@ use protocol::identity::jws::{self, HeaderExtras};
 use protocol::identity::{PublicKey, Purpose};
 use protocol::issuance::{
     AnchorProof, AnchorsResponse, CredentialOffer, CredentialRequest, IssuedAnchor,
-    KeyProofExpectation, KeyReference, PreAuthorizedCode, PreAuthorizedGrant, TransactionCodeInput,
-    TransactionCodeRequirement, UnverifiedKeyProof,
+    KeyProofExpectation, KeyReference, PreAuthorizedCode, PreAuthorizedGrant, TokenRequest,
+    TransactionCodeInput, TransactionCodeRequirement, UnverifiedKeyProof,
 };
 use protocol::kyc::{Submission, open_application, seal_offer};
 use protocol::registry::anchor::{Anchor, AnchorTree};
@@ -55,6 +56,10 @@ pub struct Issuer {
     batch: Mutex<Option<(u64, AnchorTree)>>,
     pub submission: Mutex<Option<(Submission, Vec<u8>)>>,
     serial: Mutex<u64>,
+    /// The letters sent: the code of each offer names the last one.
+    letters: Mutex<u64>,
+    /// Codes that were exchanged; each works once.
+    used: Mutex<BTreeSet<String>>,
 }
 
 impl Issuer {
@@ -74,6 +79,8 @@ impl Issuer {
             batch: Mutex::default(),
             submission: Mutex::default(),
             serial: Mutex::default(),
+            letters: Mutex::default(),
+            used: Mutex::default(),
         }
     }
 
@@ -97,7 +104,7 @@ impl Issuer {
             credential_issuer: self.url.clone(),
             credential_configuration_ids: vec!["jp_kyc".to_owned()],
             pre_authorized: Some(PreAuthorizedGrant {
-                code: PreAuthorizedCode::new("pre-authorized-code").unwrap(),
+                code: PreAuthorizedCode::new(self.code()).unwrap(),
                 transaction_code: Some(TransactionCodeRequirement {
                     input: TransactionCodeInput::Numeric,
                     length: Some(6),
@@ -105,6 +112,31 @@ impl Issuer {
                 }),
                 authorization_server: None,
             }),
+        }
+    }
+
+    /// A new letter: an offer with a code of its own takes the place of the last one.
+    pub fn send_new_letter(&self) {
+        *self.letters.lock().unwrap() += 1;
+    }
+
+    fn code(&self) -> String {
+        format!("pre-authorized-code-{}", self.letters.lock().unwrap())
+    }
+
+    fn token(&self, body: &[u8]) -> Reply {
+        let request = TokenRequest::parse(body).unwrap();
+        let code = request.code.reveal().to_owned();
+        let transaction_code = request.transaction_code.unwrap();
+        let right = transaction_code.reveal() == TX_CODE && code == self.code();
+        if right && self.used.lock().unwrap().insert(code) {
+            return Reply::json(
+                &json!({"access_token": "access-token", "token_type": "Bearer", "expires_in": 300}),
+            );
+        }
+        Reply {
+            status: 400,
+            ..Reply::json(&json!({"error": "invalid_grant"}))
         }
     }
 
@@ -118,13 +150,7 @@ impl Issuer {
                 "pre-authorized_grant_anonymous_access_supported": true,
             })),
             ["offer"] => Reply::json(&self.credential_offer().to_json()),
-            ["token"] if String::from_utf8_lossy(&call.body).contains(TX_CODE) => Reply::json(
-                &json!({"access_token": "access-token", "token_type": "Bearer", "expires_in": 300}),
-            ),
-            ["token"] => Reply {
-                status: 400,
-                ..Reply::json(&json!({"error": "invalid_grant"}))
-            },
+            ["token"] => self.token(&call.body),
             ["nonce"] => Reply::json(&json!({"c_nonce": "c-nonce"})),
             ["credential"] => self.credentials(&call.body),
             ["notification"] => Reply {

@@ -1,5 +1,6 @@
 //! The honest exchanges: what every refusal elsewhere is the twin of.
 
+use protocol::Timestamp;
 use protocol::application::AccountType;
 use protocol::kyc::UnverifiedApplication;
 use protocol::registry::ApplicationResult;
@@ -106,23 +107,26 @@ pub async fn apply_for_kyc(world: &World, session: &mut Session) {
     apply(session, request).await.unwrap();
 }
 
+/// Applies, and the issuer's credentials say what was applied for.
+pub async fn apply_and_be_checked(world: &World, session: &mut Session, now: Timestamp) {
+    apply_for_kyc(world, session).await;
+    let submission = world.issuer.submission.lock().unwrap();
+    let (_, plaintext) = submission.as_ref().unwrap();
+    let application = UnverifiedApplication::parse(plaintext).unwrap();
+    assert!(application.documents[0].data == png());
+    let applied = application.verify(now).unwrap();
+    let claims = protocol::kyc::claims::PersonClaims::new(&applied, now);
+    *world.issuer.claims.lock().unwrap() = claims.verified_claims(&[], now);
+}
+
 #[tokio::test]
 async fn an_application_reaches_the_reviewers_alone_and_leads_to_the_credential() {
     let world = World::new().await;
     let mut session = world.wallet();
-    apply_for_kyc(&world, &mut session).await;
+    apply_and_be_checked(&world, &mut session, super::world::NOW).await;
     let image = png();
     let shown = session.terminal.shown().join("\n");
     assert!(shown.contains("family_name: 山田") && shown.contains("licence.png"));
-    {
-        let submission = world.issuer.submission.lock().unwrap();
-        let (_, plaintext) = submission.as_ref().unwrap();
-        let application = UnverifiedApplication::parse(plaintext).unwrap();
-        assert!(application.documents[0].data == image);
-        let applied = application.verify(super::world::NOW).unwrap();
-        let claims = protocol::kyc::claims::PersonClaims::new(&applied, super::world::NOW);
-        *world.issuer.claims.lock().unwrap() = claims.verified_claims(&[], super::world::NOW);
-    }
 
     let report = receive(&mut session, None, &[TX_CODE]).await.unwrap();
     assert_eq!(report["received"], 4);

@@ -60,7 +60,6 @@ async fn a_wallet_that_is_killed_while_receiving_receives_in_the_end() {
     for call in [
         "GET /.well-known/openid-credential-issuer",
         "GET /.well-known/oauth-authorization-server",
-        "POST /token",
         "POST /nonce",
         "POST /credential",
         "POST /notification",
@@ -82,6 +81,26 @@ async fn a_wallet_that_is_killed_while_receiving_receives_in_the_end() {
         assert_eq!(report["anchored"], 4, "{call}");
         assert!(before.is_null() || before == 4, "{call}");
     }
+}
+
+#[tokio::test]
+async fn a_wallet_that_is_killed_while_its_code_is_redeemed_goes_on_with_the_next_letter() {
+    let now = Clock::System.now();
+    let world = World::at(now).await;
+    let mut session = world.wallet();
+    super::journey::apply_and_be_checked(&world, &mut session, now).await;
+    drop(session);
+    let receive = ["receive", "--tx-code-fd", "0"];
+    killed_at(&world, "POST /token", &receive).await;
+    // The code works once, and the answer to it is lost.
+    let output = run(&world, &receive, &AtomicI32::new(0)).await;
+    assert!(!output.status.success(), "{output:?}");
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(said.to_string().contains("new letter"), "{said}");
+    world.issuer.send_new_letter();
+    let report = succeeds(&world, &receive).await;
+    assert_eq!(report["instances"], 4);
+    assert_eq!(report["anchored"], 4);
 }
 
 #[tokio::test]

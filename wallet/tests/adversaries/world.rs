@@ -191,6 +191,8 @@ impl World {
 
     /// Receives with an offer of the issuer and the right code.
     pub async fn receive(&self, session: &mut Session) -> Result<Value, Failure> {
+        // A code works once: each time there is a new letter.
+        self.issuer.send_new_letter();
         receive(
             session,
             Some(&self.issuer.offer()),

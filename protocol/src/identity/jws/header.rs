@@ -19,6 +19,7 @@ pub struct Header {
     alg: Algorithm,
     typ: Option<String>,
     kid: Option<String>,
+    kid_is_text: bool,
     x5c: Option<Vec<String>>,
     jwk: Option<PublicKey>,
     members: Map<String, Value>,
@@ -37,7 +38,7 @@ impl Header {
         let alg = text(&members, "alg")?
             .and_then(Algorithm::from_jose)
             .ok_or(JwsError::Algorithm)?;
-        let kid = text(&members, "kid")?;
+        let kid = members.get("kid").and_then(Value::as_str);
         if kid.is_some_and(|kid| {
             kid.len() > KID_CHARS_MAX || !kid.bytes().all(|byte| byte.is_ascii_graphic())
         }) {
@@ -52,6 +53,7 @@ impl Header {
             alg,
             typ: text(&members, "typ")?.map(str::to_owned),
             kid: kid.map(str::to_owned),
+            kid_is_text: kid.is_some() || !members.contains_key("kid"),
             x5c: members.get("x5c").map(certificates).transpose()?,
             jwk,
             members,
@@ -74,6 +76,11 @@ impl Header {
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// Whether `kid` is absent or the text that RFC 7515 section 4.1.4 asks for.
+    pub(super) const fn kid_is_text(&self) -> bool {
+        self.kid_is_text
     }
 
     /// `x5c`.

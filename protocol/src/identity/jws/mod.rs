@@ -127,11 +127,17 @@ impl UnverifiedJws {
     }
 
     /// The same for a format whose applications name the type themselves (RFC 9901, section 9.11).
+    ///
+    /// Such an application may put something else than text into `kid`, as others' software lets it: the key is given, so it
+    /// names nothing. In a token of a [`Purpose`] it is refused.
     pub(crate) fn verify_typed(self, typ: &str, key: &PublicKey) -> Result<VerifiedJws, JwsError> {
         if self.typ() != Some(typ) {
             return Err(JwsError::Type);
         }
         if self.jwk().is_some() && typ != Purpose::KeyProof.typ() {
+            return Err(JwsError::Header);
+        }
+        if !self.header.kid_is_text() && Purpose::ALL.iter().any(|purpose| purpose.typ() == typ) {
             return Err(JwsError::Header);
         }
         self.check_signature(key)?;

@@ -325,3 +325,20 @@ proptest! {
         prop_assert!(verify(&changed, Purpose::KeyProof, &key).is_err());
     }
 }
+
+#[test]
+fn a_kid_that_is_no_text_names_nothing_in_a_format_of_others_and_is_refused_in_ours() {
+    let key = key(Algorithm::Es256);
+    let header = |typ: &str| json!({"alg": "ES256", "typ": typ, "kid": 42});
+    let theirs = sign_bytes(&key, &header("example+sd-jwt"), b"{}");
+    let parsed = parse(&theirs).unwrap();
+    assert_eq!(parsed.kid(), None);
+    parsed
+        .verify_typed("example+sd-jwt", key.public_key())
+        .unwrap();
+    for purpose in Purpose::ALL {
+        let ours = sign_bytes(&key, &header(purpose.typ()), b"{}");
+        let result = verify(&ours, purpose, &key);
+        assert_eq!(result.unwrap_err(), JwsError::Header, "{purpose:?}");
+    }
+}
