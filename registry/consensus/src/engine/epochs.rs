@@ -151,25 +151,36 @@ where
 
     /// The epoch of the next block and the block or certificate from which its engine starts.
     ///
-    /// After records were replayed from a peer the engine has nothing of that epoch: then it starts where the given
-    /// certificate is, and passes through what is committed already.
+    /// An engine that lost its directory, or whose application replayed records from a peer, has nothing of that epoch:
+    /// then it starts where the given certificate is, or else where it stands itself, and passes through what is
+    /// committed already.
     async fn resume(&mut self) -> Result<(Epoch, Floor<super::Scheme, BlockDigest>), Ended> {
         let epoch = self.next_epoch();
-        if let Some(boundary) = self.boundary(epoch) {
-            let known = self.order.get_info(Identifier::Height(boundary)).await;
-            if let Some((_, digest)) = known {
-                return Ok((epoch, Floor::Genesis(digest)));
-            }
+        if let Some(digest) = self.boundary_block(epoch).await {
+            return Ok((epoch, Floor::Genesis(digest)));
         }
         if let Some(certificate) = self.certificate_in(epoch).await {
             return Ok((epoch, Floor::Finalized(certificate)));
         }
-        match &self.floor {
-            Some(floor) if floor.epoch() <= epoch => {
-                Ok((floor.epoch(), Floor::Finalized(floor.clone())))
-            }
-            Some(_) | None => Err(Ended::FloorNeeded),
+        if let Some(floor) = &self.floor
+            && floor.epoch() <= epoch
+        {
+            return Ok((floor.epoch(), Floor::Finalized(floor.clone())));
         }
+        let processed = self.order.get_processed().await;
+        let next = processed.map_or(Height::zero(), |processed| processed.height().next());
+        let epoch = self.epocher.containing(next).map(|info| info.epoch());
+        let epoch = epoch.ok_or(Ended::FloorNeeded)?;
+        let digest = self.boundary_block(epoch).await.ok_or(Ended::FloorNeeded)?;
+        tracing::warn!(%epoch, "the engine is behind the ledger and fetches blocks again");
+        Ok((epoch, Floor::Genesis(digest)))
+    }
+
+    /// The block from which an epoch starts, if it is here.
+    async fn boundary_block(&mut self, epoch: Epoch) -> Option<BlockDigest> {
+        let boundary = Identifier::Height(self.boundary(epoch)?);
+        let known = self.order.get_info(boundary).await;
+        known.map(|(_, digest)| digest)
     }
 
     /// The latest certificate of `epoch` at or below the committed height.

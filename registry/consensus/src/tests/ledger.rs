@@ -13,6 +13,7 @@ use bytes::Bytes;
 use commonware_cryptography::{Signer as _, ed25519};
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
@@ -40,10 +41,20 @@ fn seats_of(record: &Bytes) -> Option<Vec<Seat>> {
     Some(seats.map(|seat| (seat[0], vote(seat[1]))).collect())
 }
 
+/// Where the keys of seeds are reached on a real network.
+static PLACES: Mutex<BTreeMap<u8, SocketAddr>> = Mutex::new(BTreeMap::new());
+
+/// The key of this seed is reached at `address`.
+pub(super) fn place(seed: u8, address: SocketAddr) {
+    PLACES.lock().unwrap().insert(seed, address);
+}
+
 fn committee(seats: &[Seat]) -> Committee {
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let places = PLACES.lock().unwrap();
     let peer = |(seed, vote): &Seat| Peer {
         key: PeerKey::of(&ed25519::PrivateKey::from_seed(u64::from(*seed)).public_key()),
-        address: ([127, 0, 0, 1], 0).into(),
+        address: places.get(seed).copied().unwrap_or(nowhere),
         vote: *vote,
     };
     Committee::new(seats.iter().map(peer)).unwrap()

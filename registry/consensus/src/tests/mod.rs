@@ -4,6 +4,7 @@ mod certificates;
 mod ledger;
 mod membership;
 mod network;
+mod real;
 mod recovery;
 
 use ledger::Behaviour;
