@@ -129,7 +129,7 @@ def verify(genesis, record, receipt):
     if lines[0].startswith("extra "):
         lines.pop(0)
     word, index = lines.pop(0).split(" ")
-    check(word == "index", "no index")
+    check(word == "index" and str(int(index)) == index, "no index")
     kind, identifier = read_record(record, network)
     size, root = read_checkpoint(note, network, members)
     path = [unbase64(line) for line in lines]
@@ -140,5 +140,5 @@ def verify(genesis, record, receipt):
 if __name__ == "__main__":
     genesis = Path(sys.argv[1]).read_bytes()
     for record, receipt in zip(sys.argv[2::2], sys.argv[3::2], strict=True):
-        kind, index, size, identifier = verify(genesis, Path(record).read_bytes(), Path(receipt).read_text(encoding="utf-8"))
+        kind, index, size, identifier = verify(genesis, Path(record).read_bytes(), Path(receipt).read_bytes().decode())
         print(f"{KINDS[kind]} {identifier.hex()} stands at {index} of {size}")
