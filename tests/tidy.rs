@@ -369,3 +369,27 @@ fn nothing_is_allowed_silently_or_unsafe() {
     }
     assert_none(&complaints);
 }
+
+#[test]
+fn every_invariant_of_the_registry_has_checks_that_exist() {
+    let sources: String = files(&["rs"]).iter().map(|path| read(path)).collect();
+    let page = read(&root().join("specs/faults.md"));
+    let mut complaints = Vec::new();
+    for number in 1..=13 {
+        let row = page
+            .lines()
+            .find(|line| line.starts_with(&format!("| N{number} ")));
+        let checks = row
+            .and_then(|row| row.rsplit(" | ").next())
+            .unwrap_or_default();
+        let checks: Vec<&str> = checks.split('`').skip(1).step_by(2).collect();
+        if checks.is_empty() {
+            complaints.push(format!("N{number} has no check"));
+        }
+        let gone = checks
+            .iter()
+            .filter(|name| !sources.contains(&format!("fn {name}(")));
+        complaints.extend(gone.map(|name| format!("N{number}: no test is called {name}")));
+    }
+    assert_none(&complaints);
+}

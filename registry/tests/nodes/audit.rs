@@ -56,3 +56,27 @@ async fn n2_real_nodes_are_audited_from_the_genesis_file_alone() {
     assert_eq!(report["nodes"][3]["state"], "unreachable");
     assert_eq!(audit(&cluster, 3).await.status.code(), Some(1));
 }
+
+#[tokio::test]
+async fn validators_alone_make_no_checkpoint_that_readers_trust_where_companies_are_witnesses() {
+    // Four validators of the consortium and the notaries, three companies that observe and cosign: a quorum is five of seven.
+    let mut cluster = Cluster::start(4, 3).await;
+    let first = cluster.opened_case();
+    cluster.record(0, &first).await;
+    let witnesses = async |cluster: &Cluster| {
+        let note = cluster.get(4, "/checkpoint").await.text().await.unwrap();
+        (4..7)
+            .filter(|n| note.contains(&format!(" member{n}.example ")))
+            .count()
+    };
+    assert!(witnesses(&cluster).await >= 1);
+    for company in 4..7 {
+        cluster.kill(company);
+    }
+    let second = cluster.opened_case();
+    let refused = cluster.refused(0, second.as_bytes()).await;
+    assert_eq!(refused, (503, "not_final_yet".to_owned()));
+    cluster.spawn(4);
+    cluster.until_serving(4).await;
+    cluster.record(0, &second).await;
+}

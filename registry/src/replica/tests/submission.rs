@@ -6,10 +6,15 @@ use crate::{
     replica::{Replica, SubmitError},
     state::Rejection,
 };
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
 use protocol::registry::{ContentDigest, receipt::verify_receipt, record::Record};
 use registry_consensus::{Application as _, OrderedBlock};
 use std::{sync::Arc, time::Instant};
 use tempfile::TempDir;
+use tower::ServiceExt as _;
 
 pub(super) fn replica(members: u8) -> (Network, Arc<Replica>, TempDir) {
     let (network, directory) = (Network::of(members), tempfile::tempdir().unwrap());
@@ -141,4 +146,41 @@ fn a_status_list_token_is_mirrored_only_while_it_is_the_latest() {
     assert!(!replica.mirror_status_list(b"first").unwrap());
     assert!(replica.mirror_status_list(b"second").unwrap());
     assert_eq!(replica.status_list(&digest).unwrap(), None);
+}
+
+#[tokio::test]
+async fn n11_a_record_that_finds_no_place_is_answered_with_503_and_can_be_sent_again() {
+    let (network, replica, _directory) = replica(1);
+    for number in 0..u32::try_from(RECORDS_MAX).unwrap() {
+        let record = Arc::new(network.event(200, number + 1, 2));
+        let offered = replica
+            .mempool()
+            .offer(record, Origin::Here, Instant::now());
+        offered.unwrap();
+    }
+    let router = service::serve::shell(crate::api::router(replica.clone()));
+    let record = network.event(1, 0, 1);
+    let send = || {
+        let request = Request::post("/records").header("content-type", "application/cbor");
+        let request = request
+            .body(Body::from(record.as_bytes().to_vec()))
+            .unwrap();
+        router.clone().oneshot(request)
+    };
+    let refused = send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let problem = axum::body::to_bytes(refused.into_body(), 4096)
+        .await
+        .unwrap();
+    let problem: serde_json::Value = serde_json::from_slice(&problem).unwrap();
+    assert_eq!(problem["code"], "too_many_records_wait");
+    assert_eq!(replica.mempool().len(), RECORDS_MAX);
+
+    for number in 0..u32::try_from(RECORDS_MAX).unwrap() {
+        let record = network.event(200, number + 1, 2);
+        replica.mempool().remove(&record.id());
+    }
+    let again = tokio::spawn(send());
+    commit_next(&replica, 1).await;
+    assert_eq!(again.await.unwrap().unwrap().status(), StatusCode::OK);
 }
