@@ -93,3 +93,35 @@ fn without_a_certificate_the_engine_fetches_all_blocks_again() {
         network.assert_agreement();
     });
 }
+
+#[test]
+fn blocks_that_nobody_needs_are_removed_and_a_certificate_bridges_the_gap() {
+    simulate(330, 5, async |mut network: Simulation| {
+        network.found_with(&[0, 1, 2, 3]);
+        for node in 0..4 {
+            network.start(node, Behaviour::Honest).await;
+        }
+        let mut number = 0_u64;
+        while !all_at(&[0, 1, 2, 3], 560)(network.ledgers()) {
+            assert!(number < 5_000, "{:?}", network.heights());
+            network.submit(0, &number.to_be_bytes());
+            number += 1;
+            network.run(SECOND / 20).await;
+        }
+        assert_eq!(network.certificate(1, 200).await, None, "removed");
+        // Blocks from the start are not to be had any more: its own copy of the records does not help.
+        network.start_replayed(4, 0, None).await;
+        let stuck = network.heights()[4];
+        network.run(20 * SECOND).await;
+        assert_eq!(network.heights()[4], stuck);
+        network.crash(4).await;
+
+        let height = network.heights()[0];
+        let certificate = network.certificate(1, height).await;
+        network.start_replayed(4, 0, certificate).await;
+        network
+            .until("it follows", all_at(&[4], height + EPOCH))
+            .await;
+        network.assert_agreement();
+    });
+}
