@@ -1,6 +1,7 @@
 //! The configuration of a node: `node.toml`. Paths are relative to the file.
 
 use crate::votes::Votes;
+use bytes::Bytes;
 use protocol::{
     identity::{Algorithm, KeyError, SigningKey},
     registry::{Genesis, GenesisError, Member},
@@ -9,11 +10,15 @@ use registry_consensus::{Config as ConsensusConfig, ConsensusKey, Timing};
 use serde::{Deserialize, Serialize};
 use service::config::{SecretPath, ServiceConfig};
 use std::{
+    io::Read as _,
     net::SocketAddr,
     num::NonZeroU64,
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// Longer than any certificate of 64 members.
+const FLOOR_BYTES_MAX: u64 = 8 * 1024;
 
 /// The least that [`NodeConfig::keep_blocks`] may say: members that restart must find what they missed.
 pub const KEEP_BLOCKS_MIN: u64 = 1024;
@@ -36,6 +41,10 @@ pub struct NodeConfig {
     /// Consensus keeps this many blocks for peers that are behind; all if there is none. At least [`KEEP_BLOCKS_MIN`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_blocks: Option<u64>,
+    /// A certificate from a peer (`GET /finalization`) at or below the height of this node's ledger, from which consensus
+    /// starts when its own directory is lost and peers keep no older blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<PathBuf>,
     /// The Ed25519 key, PKCS #8 in PEM, with which the node meets the others and votes.
     pub consensus_key: SecretPath,
     /// The key that takes the place of `consensus_key` in the epoch in which the members know this node by it.
@@ -166,6 +175,7 @@ impl NodeConfig {
         let base = path.parent().unwrap_or_else(|| Path::new("."));
         config.genesis = base.join(&config.genesis);
         config.data = base.join(&config.data);
+        config.floor = config.floor.map(|floor| base.join(floor));
         config.consensus_key = SecretPath::new(base.join(config.consensus_key.path()));
         config.next_consensus_key = config
             .next_consensus_key
@@ -245,9 +255,25 @@ impl NodeConfig {
                 skew_ms_max: self.timing.skew_ms_max,
             },
             ballot: votes.clone(),
-            floor: None,
+            floor: self.read_floor()?,
         };
         Ok((config, votes))
+    }
+
+    fn read_floor(&self) -> Result<Option<Bytes>, NodeConfigError> {
+        let Some(path) = &self.floor else {
+            return Ok(None);
+        };
+        let unreadable = |source| NodeConfigError::Unreadable {
+            path: path.clone(),
+            source,
+        };
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        let mut bytes = Vec::new();
+        // One byte more than any certificate has: consensus refuses it then.
+        let mut bounded = file.take(FLOOR_BYTES_MAX + 1);
+        bounded.read_to_end(&mut bytes).map_err(unreadable)?;
+        Ok(Some(bytes.into()))
     }
 
     /// Where the ledger's own store is.
@@ -331,6 +357,22 @@ mod tests {
         std::fs::write(&path, format!("keep_blocks = 1023\n{example}")).unwrap();
         let refused = NodeConfig::load(&path);
         assert!(matches!(refused, Err(NodeConfigError::KeepBlocks)));
+    }
+
+    #[test]
+    fn a_floor_is_read_and_no_more_of_it_than_a_certificate_has() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("node.toml");
+        let example = include_str!("../node.example.toml");
+        std::fs::write(&path, format!("floor = \"floor.bin\"\n{example}")).unwrap();
+        let config = NodeConfig::load(&path).unwrap();
+        let missing = config.read_floor();
+        assert!(matches!(missing, Err(NodeConfigError::Unreadable { .. })));
+        let floor = directory.path().join("floor.bin");
+        std::fs::write(&floor, [7; 100]).unwrap();
+        assert_eq!(config.read_floor().unwrap().unwrap(), vec![7; 100]);
+        std::fs::write(&floor, [7; 100_000]).unwrap();
+        assert_eq!(config.read_floor().unwrap().unwrap().len(), 8193);
     }
 
     #[test]

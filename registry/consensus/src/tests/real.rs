@@ -2,7 +2,7 @@
 
 use super::ledger::{Behaviour, EPOCH, Ledger, Member, Seat, members_record, place};
 use crate::{
-    ConsensusKey, Node, Timing,
+    ConsensusKey, Node, NodeError, Timing,
     application::Application,
     committee::Vote,
     config::{Ballot, Config, PeerKey},
@@ -37,10 +37,8 @@ fn key(seed: u8) -> ConsensusKey {
     ConsensusKey(ed25519::PrivateKey::from_seed(u64::from(seed)))
 }
 
-/// A node with the keys of these seeds at `address`.
-fn start(seeds: &[u8], address: SocketAddr, founders: &[Seat], directory: &Path) -> Machine {
-    let ledger = Ledger::default();
-    let config = Config {
+fn config(seeds: &[u8], address: SocketAddr, directory: &Path) -> Config {
+    Config {
         keys: seeds.iter().map(|seed| key(*seed)).collect(),
         network: [9; 32],
         epoch_blocks: NZU64!(EPOCH),
@@ -49,7 +47,13 @@ fn start(seeds: &[u8], address: SocketAddr, founders: &[Seat], directory: &Path)
         timing: Timing::DEFAULT,
         ballot: Arc::new(Trusted),
         floor: None,
-    };
+    }
+}
+
+/// A node with the keys of these seeds at `address`.
+fn start(seeds: &[u8], address: SocketAddr, founders: &[Seat], directory: &Path) -> Machine {
+    let config = config(seeds, address, directory);
+    let ledger = Ledger::default();
     let mut made = None;
     let node = Node::start(config, |handle| {
         let member = Member::new(ledger.clone(), founders.to_vec(), handle, Behaviour::Honest);
@@ -73,8 +77,8 @@ fn pause() {
 struct Directory(PathBuf);
 
 impl Directory {
-    fn new() -> Self {
-        let name = format!("registry-consensus-{}", std::process::id());
+    fn new(story: &str) -> Self {
+        let name = format!("registry-consensus-{story}-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path).unwrap();
         Self(path)
@@ -112,7 +116,7 @@ fn load(machines: &BTreeMap<u8, Machine>, writers: &[u8], readers: &[u8], height
 
 #[test]
 fn members_come_and_go_and_change_keys_on_real_sockets_without_a_restart() {
-    let directory = Directory::new();
+    let directory = Directory::new("members");
     let seats =
         |seeds: &[u8]| -> Vec<Seat> { seeds.iter().map(|seed| (*seed, Vote::Validator)).collect() };
     let listeners: Vec<_> = (0..5)
@@ -151,5 +155,22 @@ fn members_come_and_go_and_change_keys_on_real_sockets_without_a_restart() {
                 .range(..=common)
                 .eq(blocks.range(..=common))
         );
+    }
+}
+
+#[test]
+fn neg_l05_a_certificate_that_does_not_hold_starts_no_node() {
+    let directory = Directory::new("floor");
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    for floor in [vec![], b"no certificate".to_vec(), vec![0; 100_000]] {
+        let mut config = config(&[61], nowhere, &directory.0);
+        config.floor = Some(Bytes::from(floor));
+        let node = Node::start(config, |handle| {
+            let founders = vec![(61, Vote::Validator)];
+            let member = Member::new(Ledger::default(), founders, handle, Behaviour::Honest);
+            Arc::new(member) as Arc<dyn Application>
+        });
+        let ended = futures::executor::block_on(node.unwrap().ended());
+        assert!(matches!(ended, NodeError::Floor), "{ended}");
     }
 }
