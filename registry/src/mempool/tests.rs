@@ -50,6 +50,26 @@ fn neg_l09_another_node_cannot_fill_the_mempool() {
 }
 
 #[test]
+fn neg_l09_all_other_nodes_together_leave_room_for_this_nodes_own_clients() {
+    let (network, now) = (Network::of(2), Instant::now());
+    let mut mempool = Mempool::default();
+    let mut number = 0;
+    let mut full = 0;
+    // More nodes than their single shares would need to fill everything.
+    for node in 0..=u8::try_from(RECORDS_MAX / RECORDS_PER_PEER_MAX).unwrap() {
+        for _ in 0..RECORDS_PER_PEER_MAX {
+            number += 1;
+            let offered = mempool.offer(record(&network, number), Origin::Peer(peer(node)), now);
+            full += usize::from(offered.is_err());
+        }
+    }
+    assert_eq!(mempool.len(), RECORDS_MAX / 2);
+    assert!(full > 0);
+    let own = record(&network, number + 1);
+    assert_eq!(mempool.offer(own, Origin::Here, now), Ok(Offered::New));
+}
+
+#[test]
 fn a_record_of_this_node_is_told_again_until_it_is_gone() {
     let (network, now) = (Network::of(2), Instant::now());
     let mut mempool = Mempool::default();

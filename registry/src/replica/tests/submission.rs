@@ -130,6 +130,25 @@ async fn a_full_mempool_refuses_and_keeps_what_it_has() {
 }
 
 #[test]
+fn what_can_stand_on_the_ledger_no_more_is_forgotten() {
+    let (network, replica, _directory) = replica(1);
+    let (lost, open) = (network.event(1, 0, 2), network.event(2, 0, 1));
+    for record in [&lost, &open] {
+        let offered = (Arc::new(record.clone()), Origin::Here, Instant::now());
+        replica
+            .mempool()
+            .offer(offered.0, offered.1, offered.2)
+            .unwrap();
+    }
+    replica
+        .commit(&block(1, &[&network.event(1, 0, 1)]))
+        .unwrap();
+    replica.forget_impossible();
+    assert!(!replica.mempool().contains(&lost.id()));
+    assert!(replica.mempool().contains(&open.id()));
+}
+
+#[test]
 fn a_status_list_token_is_mirrored_only_while_it_is_the_latest() {
     let (network, replica, _directory) = replica(1);
     assert!(!replica.mirror_status_list(b"first").unwrap());
