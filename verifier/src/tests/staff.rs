@@ -5,6 +5,9 @@ use serde_json::json;
 use service::clock;
 
 use super::world::{ADULT, IMAGE, Person, World};
+use crate::application::decide::{DecisionError, decide as decide_application};
+use crate::application::record::{Standing, Verdict};
+use crate::policy::Finding;
 use crate::registry;
 use crate::status::monitor;
 
@@ -314,4 +317,35 @@ async fn what_was_disclosed_is_not_readable_on_the_disk() {
         files += 1;
     }
     assert!(files > 3);
+}
+
+#[tokio::test]
+async fn no_account_is_opened_after_the_consent_receipt_has_lapsed() {
+    let mut world = World::new().await;
+    let instance = world.issue(&ADULT);
+    let access = ResponseAnswer::parse(&world.apply(&instance).await.body)
+        .unwrap()
+        .tegata
+        .unwrap();
+    let decide_at = |now| {
+        let opened = (Verdict::Opened, Standing::Valid);
+        let rng = &mut service::random::os();
+        decide_application(
+            &world.verifier,
+            access.application,
+            opened,
+            "aoki",
+            now,
+            rng,
+        )
+    };
+    let now = clock::now();
+    let lapsed = now.plus_seconds(30 * 86_400 + 60);
+    let refused = decide_at(lapsed).unwrap_err();
+    let DecisionError::Findings(findings) = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(findings, [Finding::ConsentReceiptMissing]);
+    // The registry would still take the outcome: the account can be opened.
+    decide_at(now).unwrap();
 }
