@@ -2,6 +2,7 @@
 
 use super::{Action, CellMessage, Committee, Full, Relay, Settings, WAITING_MAX};
 use crate::fixture;
+use proptest::prelude::*;
 use protocol::relay::{cell_bytes, relay_key};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -343,4 +344,100 @@ fn only_so_many_records_wait() {
         Ok(()),
         "it waits already"
     );
+}
+
+/// Something that a stranger to the rules does to a relay.
+#[derive(Clone, Debug)]
+enum Mischief {
+    Wait(u64),
+    Offer(u8),
+    Cell {
+        from: usize,
+        slot: u64,
+        hop: u8,
+        total: usize,
+        size: usize,
+        content: u8,
+    },
+}
+
+fn mischief() -> impl Strategy<Value = Mischief> {
+    let sizes = [
+        0,
+        40,
+        cell_bytes(0),
+        cell_bytes(1),
+        cell_bytes(2),
+        cell_bytes(3),
+    ];
+    let totals = [0, 7, 8, 24, 32, 33, usize::MAX];
+    prop_oneof![
+        (0..SLOT_MS).prop_map(Mischief::Wait),
+        (0..5_u8).prop_map(Mischief::Offer),
+        (
+            0..6_usize,
+            0..7_u64,
+            0..4_u8,
+            0..7_usize,
+            0..6_usize,
+            any::<u8>()
+        )
+            .prop_map(
+                move |(from, slot, hop, total, size, content)| Mischief::Cell {
+                    from,
+                    slot,
+                    hop,
+                    total: totals[total],
+                    size: sizes[size],
+                    content,
+                }
+            ),
+    ]
+}
+
+proptest! {
+    // Each case seals and opens hundreds of cells.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn neg_l09_whatever_arrives_a_place_is_passed_on_once_whole_and_nothing_is_submitted(
+        acts in proptest::collection::vec(mischief(), 1..200),
+        seed: u64,
+    ) {
+        let mut net = Net::of(4);
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let relay = &mut net.relays[1];
+        let mut now_ms = BEGIN_MS;
+        let mut sent: BTreeMap<protocol::relay::Place, (usize, usize)> = BTreeMap::new();
+        for act in acts {
+            let actions = match act {
+                Mischief::Wait(ms) => {
+                    now_ms += ms;
+                    relay.tick(now_ms, &mut rng)
+                }
+                Mischief::Offer(n) => {
+                    relay.offer(&record(n)).unwrap();
+                    Vec::new()
+                }
+                Mischief::Cell { from, slot, hop, total, size, content } => {
+                    let slot = (now_ms / SLOT_MS + slot).saturating_sub(3);
+                    let place = protocol::relay::Place { slot, hop };
+                    let message = CellMessage::new(place, total, vec![content; size]);
+                    relay.receive(from, message, now_ms, &mut rng)
+                }
+            };
+            for action in actions {
+                match action {
+                    Action::Submit(_) => prop_assert!(false, "nothing real arrived"),
+                    Action::Send(_, message) => {
+                        let (total, count) = sent.entry(message.place).or_insert((message.total, 0));
+                        prop_assert_eq!(*total, message.total);
+                        *count += 1;
+                    }
+                }
+            }
+        }
+        for (place, (total, count)) in sent {
+            prop_assert_eq!(total, count, "{:?}", place);
+        }
+    }
 }
