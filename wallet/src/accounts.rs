@@ -17,6 +17,8 @@ use crate::report::Report;
 use crate::session::{Session, SessionError};
 
 const JSON: &str = "application/json";
+/// How long an outcome may take from the company to the registry.
+const AWAITED_SECONDS_MAX: u64 = 3_600;
 
 /// Why the accounts cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +67,8 @@ enum Unknown {
     Registry(#[source] RegistryError),
     #[error("the company says something that the registry does not hold")]
     Contradiction,
+    #[error("the registry does not hold yet what the company says: {}", words(*.0))]
+    Awaited(ApplicationState),
 }
 
 impl Unknown {
@@ -72,6 +76,7 @@ impl Unknown {
     const fn of_registry(&self) -> &'static str {
         match self {
             Self::Contradiction => "contradicted",
+            Self::Awaited(_) => "awaited",
             Self::NoAccess
             | Self::Company(_)
             | Self::Answer
@@ -83,7 +88,7 @@ impl Unknown {
     /// Whether the company showed that it has the application.
     const fn company_spoke(&self) -> bool {
         match self {
-            Self::Contradiction | Self::Registry(_) => true,
+            Self::Contradiction | Self::Awaited(_) | Self::Registry(_) => true,
             Self::NoAccess | Self::Company(_) | Self::Answer | Self::Stranger(_) => false,
         }
     }
@@ -215,7 +220,7 @@ async fn ask(
         .await
         .map_err(Unknown::Registry)?;
     let key = account.outcome_key().ok_or(Unknown::Contradiction)?;
-    let all_open = outcomes.len() == status.openings.len()
+    let all_open = outcomes.len() <= status.openings.len()
         && outcomes
             .iter()
             .zip(&status.openings)
@@ -226,6 +231,15 @@ async fn ask(
         .map(|opening: &OutcomeOpening| opening.result);
     if !all_open || last.map(state_of) != Some(status.state) {
         return Err(Unknown::Contradiction);
+    }
+    if let Some(missing) = status.openings.get(outcomes.len()) {
+        // Outcomes wait for their slot; one that waits for ever was never sent.
+        return Err(
+            match missing.time.plus_seconds(AWAITED_SECONDS_MAX) < session.clock.now() {
+                true => Unknown::Contradiction,
+                false => Unknown::Awaited(status.state),
+            },
+        );
     }
     Ok(Confirmed::ByRegistry(LastKnown {
         state: status.state,

@@ -6,6 +6,7 @@ use protocol::kyc::UnverifiedApplication;
 use protocol::registry::ApplicationResult;
 use serde_json::{Value, json};
 use wallet::apply::{ApplyRequest, apply};
+use wallet::clock::Clock;
 use wallet::consent::Consent;
 use wallet::failure::Failure;
 use wallet::open::{OpenRequest, open};
@@ -87,6 +88,12 @@ async fn an_outcome_that_the_registry_does_not_hold_is_not_believed() {
     let mut session = world.wallet_with_credential().await;
     open_account(&world, &mut session).await.unwrap();
     world.company.say(ApplicationResult::Opened);
+    let accounts = wallet::accounts::accounts(&mut session).await.unwrap().json;
+    assert_eq!(accounts["accounts"][0]["registry"], "awaited");
+    assert_eq!(accounts["accounts"][0]["state"], Value::Null);
+    // It may wait for its slot; after an hour it was never sent.
+    let now = session.clock.now();
+    session.clock = Clock::Fixed(now.plus_seconds(3_601));
     let accounts = wallet::accounts::accounts(&mut session).await.unwrap().json;
     assert_eq!(accounts["accounts"][0]["registry"], "contradicted");
     assert_eq!(accounts["accounts"][0]["state"], Value::Null);

@@ -122,3 +122,27 @@ async fn a_wallet_that_is_killed_while_presenting_presents_one_instance_in_the_e
         assert_eq!(history["history"].as_array().unwrap().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_wallet_that_is_killed_after_sending_knows_of_the_account() {
+    let world = World::at(Clock::System.now()).await;
+    drop(world.wallet_with_credential().await);
+    let link = world.company.request(None);
+    killed_at(&world, "POST /responses", &["present", &link, "--yes"]).await;
+    let application = {
+        let received = world.company.received.lock().unwrap();
+        received.last().unwrap().application.to_string()
+    };
+    let silent = |_| super::server::Reply::status(503);
+    world.wire.corrupt("GET /applications", silent);
+    let accounts = succeeds(&world, &["accounts"]).await;
+    assert_eq!(accounts["accounts"][0]["application"], application);
+    assert_eq!(accounts["accounts"][0]["delivery"], "sent");
+    assert_eq!(accounts["accounts"][0]["state"], Value::Null);
+
+    // The company speaks again: it has the application.
+    world.wire.repent();
+    let accounts = succeeds(&world, &["accounts"]).await;
+    assert_eq!(accounts["accounts"][0]["delivery"], "arrived");
+    assert_eq!(accounts["accounts"][0]["state"], "received");
+}
