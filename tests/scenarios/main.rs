@@ -11,3 +11,4 @@ mod privacy;
 mod relay;
 mod second_reader;
 mod traffic;
+mod trust_models;

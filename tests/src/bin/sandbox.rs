@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tests::sandbox::applicant::obtain_offer;
 use tests::sandbox::folder::{default_folder, prepare};
 use tests::sandbox::http::{Http, below, text};
-use tests::sandbox::{Person, Programs, Sandbox, Site};
+use tests::sandbox::{Person, Programs, Sandbox, Site, TrustModel};
 
 /// Offers and requests from a sandbox that is up (cargo demo -- --stay).
 #[derive(Parser)]
@@ -31,6 +31,9 @@ enum Command {
         /// Stop when standard input ends, too: for a program that starts it.
         #[arg(long)]
         while_stdin_is_open: bool,
+        /// Who votes on the order of records.
+        #[arg(long, value_enum, default_value_t)]
+        model: TrustModel,
     },
     /// A credential offer for a fresh synthetic applicant whose checks have passed.
     Offer {
@@ -54,7 +57,8 @@ async fn main() -> ExitCode {
         Command::Up {
             dir,
             while_stdin_is_open,
-        } => return up(dir, while_stdin_is_open).await,
+            model,
+        } => return up(dir, while_stdin_is_open, model).await,
         Command::Offer { dir } => offer(dir).await,
         Command::Request { company, dir } => request(&company, dir).await,
     };
@@ -71,12 +75,12 @@ async fn main() -> ExitCode {
 }
 
 /// Says where everything is, in one line of JSON, once it is up.
-async fn up(folder: Option<PathBuf>, while_stdin_is_open: bool) -> ExitCode {
+async fn up(folder: Option<PathBuf>, while_stdin_is_open: bool, model: TrustModel) -> ExitCode {
     let kept = async {
         let stop = service::serve::stop_signal()?;
         let folder = prepare(&folder.unwrap_or_else(default_folder))?;
         let programs = tokio::task::spawn_blocking(Programs::build).await??;
-        let mut sandbox = Sandbox::start(&folder, &programs).await?;
+        let mut sandbox = Sandbox::start_as(&folder, &programs, model).await?;
         sandbox.site.announce()?;
         println!("{}", serde_json::to_string(&sandbox.site)?);
         let stdin_ended = async {

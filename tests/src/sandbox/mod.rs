@@ -26,7 +26,10 @@ use tokio::time::{Instant, sleep};
 
 pub use authority::{Authority, Leaf};
 pub use person::{Name, Person};
-pub use plan::{COMPANIES, COMPANY_A, COMPANY_B, COMPANY_C, CONSORTIUM, MEMBERS, Organisation};
+pub use plan::{
+    COMPANIES, COMPANY_A, COMPANY_B, COMPANY_C, CONSORTIUM, MEMBERS, NOTARIES, Organisation,
+    TrustModel,
+};
 pub use ports::Ports;
 pub use process::Process;
 pub use programs::Programs;
@@ -40,12 +43,12 @@ use http::{Http, below};
 const HEALTH_PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 
-/// Four registry nodes, the issuer and two companies. They end when this is dropped.
+/// Registry nodes, the issuer and two companies. They end when this is dropped.
 #[derive(Debug)]
 pub struct Sandbox {
     /// Addresses, folders, log-ins.
     pub site: Site,
-    /// The registry nodes: the consortium's, A's, B's, C's.
+    /// The registry nodes: the consortium's, A's, B's, C's, those of notaries.
     pub nodes: Vec<Service>,
     /// The issuer.
     pub issuer: Service,
@@ -58,7 +61,16 @@ pub struct Sandbox {
 impl Sandbox {
     /// Sets everything up in an empty folder and starts it.
     pub async fn start(folder: &Path, programs: &Programs) -> anyhow::Result<Self> {
-        let mut sandbox = Self::set_up(folder, programs).await?;
+        Self::start_as(folder, programs, TrustModel::default()).await
+    }
+
+    /// As [`Sandbox::start`], with these voters.
+    pub async fn start_as(
+        folder: &Path,
+        programs: &Programs,
+        model: TrustModel,
+    ) -> anyhow::Result<Self> {
+        let mut sandbox = Self::set_up_as(folder, programs, model).await?;
         sandbox.start_nodes().await?;
         sandbox.start_roles().await?;
         Ok(sandbox)
@@ -66,7 +78,15 @@ impl Sandbox {
 
     /// Makes keys, certificates, configurations and the genesis file, and starts nothing.
     pub async fn set_up(folder: &Path, programs: &Programs) -> anyhow::Result<Self> {
-        let plan = setup::set_up(folder, programs, ::service::clock::now())
+        Self::set_up_as(folder, programs, TrustModel::default()).await
+    }
+
+    async fn set_up_as(
+        folder: &Path,
+        programs: &Programs,
+        model: TrustModel,
+    ) -> anyhow::Result<Self> {
+        let plan = setup::set_up(folder, programs, model, ::service::clock::now())
             .await
             .context("setting the sandbox up")?;
         Ok(Self {
@@ -78,7 +98,7 @@ impl Sandbox {
         })
     }
 
-    /// Starts the four nodes and waits until each can serve.
+    /// Starts the nodes and waits until each can serve.
     pub async fn start_nodes(&mut self) -> anyhow::Result<()> {
         for node in &mut self.nodes {
             node.launch()?;

@@ -51,7 +51,52 @@ pub const COMPANY_C: Organisation = Organisation {
     staff: "chiba",
 };
 
-/// Everyone who runs a registry node, in the order of the genesis file.
+const fn notary(short: &'static str, member: &'static str, name: &'static str) -> Organisation {
+    Organisation {
+        short,
+        member,
+        name,
+        role: "notary",
+        staff: "",
+    }
+}
+
+/// Independent notaries: with the consortium's node they are the four voters that stand one fault.
+pub const NOTARIES: [Organisation; 3] = [
+    notary("notary-1", "one.notary.example", "第一公証人"),
+    notary("notary-2", "two.notary.example", "第二公証人"),
+    notary("notary-3", "three.notary.example", "第三公証人"),
+];
+
+/// Who votes on the order of records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum TrustModel {
+    /// Every member.
+    #[default]
+    AllParticipants,
+    /// The consortium and notaries; companies observe, replay and cosign.
+    ConsortiumAndNotary,
+}
+
+impl TrustModel {
+    /// Everyone who runs a registry node.
+    #[must_use]
+    pub fn members(self) -> Vec<Organisation> {
+        let notaries: &[Organisation] = match self {
+            Self::AllParticipants => &[],
+            Self::ConsortiumAndNotary => &NOTARIES,
+        };
+        [MEMBERS.as_slice(), notaries].concat()
+    }
+
+    /// Whether a member votes.
+    #[must_use]
+    pub fn votes(self, member: &Organisation) -> bool {
+        self == Self::AllParticipants || member.role != "company"
+    }
+}
+
+/// Everyone who runs a registry node where all participants vote, in the order of the genesis file.
 pub const MEMBERS: [Organisation; 4] = [CONSORTIUM, COMPANY_A, COMPANY_B, COMPANY_C];
 
 /// The companies that open accounts.

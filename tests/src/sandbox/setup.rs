@@ -12,8 +12,8 @@ use serde_json::json;
 use url::Url;
 
 use super::command::succeed;
-use super::plan::{COMPANIES, CONSORTIUM, MEMBERS};
-use super::{Authority, Leaf, Organisation, Ports, Programs, Service};
+use super::plan::{COMPANIES, CONSORTIUM};
+use super::{Authority, Leaf, Organisation, Ports, Programs, Service, TrustModel};
 
 /// Everything that is set up and not started.
 pub(super) struct Plan {
@@ -37,6 +37,7 @@ struct Site<'a> {
 pub(super) async fn set_up(
     folder: &Path,
     programs: &Programs,
+    model: TrustModel,
     now: Timestamp,
 ) -> anyhow::Result<Plan> {
     let mut site = Site {
@@ -48,7 +49,7 @@ pub(super) async fn set_up(
     for name in ["keys", "logs", "registry", "staff"] {
         std::fs::create_dir_all(folder.join(name)).with_context(|| format!("making {name}"))?;
     }
-    let nodes = site.set_up_nodes().await?;
+    let nodes = site.set_up_nodes(model).await?;
     let issuers = Authority::new("Tegata sandbox: issuers", now)?;
     let verifiers = Authority::new("Tegata sandbox: verifiers", now)?;
     let authorities = folder.join("ca.pem");
@@ -70,20 +71,22 @@ pub(super) async fn set_up(
 }
 
 impl Site<'_> {
-    async fn set_up_nodes(&mut self) -> anyhow::Result<Vec<Service>> {
+    async fn set_up_nodes(&mut self, model: TrustModel) -> anyhow::Result<Vec<Service>> {
         let mut nodes = Vec::new();
-        for member in MEMBERS {
+        for member in model.members() {
             let folder = self.folder.join("registry").join(member.short);
             let url = self.take_url()?;
             let peer_address = format!("127.0.0.1:{}", self.ports.take()?);
-            let arguments = Arguments::new("setup")
+            let mut arguments = Arguments::new("setup")
                 .with("--dir", &folder)
                 .with("--name", member.member)
                 .with("--role", member.role)
                 .with("--url", url.as_str().trim_end_matches('/'))
                 .with("--peer-address", &peer_address)
-                .flag("--validator")
                 .flag("--development-loopback-http");
+            if model.votes(&member) {
+                arguments = arguments.flag("--validator");
+            }
             succeed(&self.programs.registry(), arguments.0).await?;
             nodes.push(self.service(member, url, folder, self.programs.registry(), "node.toml"));
         }
