@@ -46,3 +46,20 @@ fn bend(data: &[u8], target: fn(&[u8])) {
         target(&doubled);
     }
 }
+
+#[test]
+fn the_corpus_of_evidence_reaches_both_kinds_of_contradiction() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/evidence");
+    let genesis = include_bytes!("../../specs/vectors/registry/genesis.json");
+    let genesis = protocol::registry::Genesis::parse(genesis).unwrap();
+    for (name, members) in [("one-size", 2), ("prefix", 1), ("no-contradiction", 0)] {
+        let text = std::fs::read(corpus.join(name)).unwrap();
+        let evidence = protocol::registry::checkpoint::UnverifiedEvidence::parse(&text).unwrap();
+        let shown = evidence.verify(genesis.cosigners());
+        assert_eq!(
+            shown.map_or(0, |shown| shown.members.len()),
+            members,
+            "{name}"
+        );
+    }
+}

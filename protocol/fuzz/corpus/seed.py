@@ -2,8 +2,10 @@
 """Writes the seeds of each target from specs/vectors. Needs the package `cryptography` for one signature."""
 
 import base64
+import importlib
 import json
 import pathlib
+import sys
 import zlib
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -80,6 +82,28 @@ for number, vector in enumerate(load("registry/checkpoints.json")["checkpoints"]
 write("checkpoint", "note", load("registry/notes.json")["note"])
 for number, vector in enumerate(load("registry/receipts.json")["receipts"]):
     write("receipt", f"receipt-{number}", vector["receipt"])
+
+sys.path.insert(0, str(VECTORS / "registry"))
+sys.dont_write_bytecode = True
+generate = importlib.import_module("generate")
+KEYS = {name: generate.Ed25519Key(f"cosigning {name}") for name in generate.MEMBERS}
+smaller, larger = (load("registry/checkpoints.json")["checkpoints"][n] for n in (2, 3))
+
+
+def signed(text, members):
+    return text + "\n" + "".join(generate.cosign(name, KEYS[name], text, NOW) for name in members)
+
+
+forked = larger["text"].replace("\nheight ", "\nheight 1")
+forked = "".join("A" * 43 + "=\n" if n == 2 else line for n, line in enumerate(forked.splitlines(True)))
+both = {"tegata": "evidence/1", "first": larger["note"], "second": signed(forked, generate.MEMBERS[1:])}
+write("evidence", "one-size", json.dumps(both))
+entries = [bytes.fromhex(entry["record"]) for entry in load("registry/records.json")["records"]]
+fork = "".join("A" * 43 + "=\n" if n == 2 else line for n, line in enumerate(smaller["text"].splitlines(True)))
+size = smaller["size"]
+prefix = {"root": generate.b64(generate.root(entries[:size])), "hashes": [generate.b64(h) for h in generate.consistency(size, entries)]}
+write("evidence", "prefix", json.dumps({"tegata": "evidence/1", "first": signed(fork, generate.MEMBERS[:1]), "second": larger["note"], "prefix": prefix}))
+write("evidence", "no-contradiction", json.dumps({"tegata": "evidence/1", "first": smaller["note"], "second": larger["note"], "prefix": prefix}))
 
 write("json", "escapes", '{"a":"\\u0061\\ud83d\\ude00","b":[1,-2.5e3,true,null,{}]}')
 write("json", "duplicate", '{"iss":1,"\\u0069ss":2}')

@@ -11,7 +11,7 @@ use protocol::identity::jws::{JwsLimits, UnverifiedJws};
 use protocol::identity::{Algorithm, Purpose, SigningKey};
 use protocol::json;
 use protocol::presentation::dcql::Query;
-use protocol::registry::checkpoint::UnverifiedCheckpoint;
+use protocol::registry::checkpoint::{UnverifiedCheckpoint, UnverifiedEvidence};
 use protocol::registry::note::UnverifiedNote;
 use protocol::registry::receipt::UnverifiedReceipt;
 use protocol::registry::record::UnverifiedRecord;
@@ -23,7 +23,7 @@ use serde_json::Value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets by name: one folder of the corpus and one binary each.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("json", json),
     ("jws", jws),
     ("sd_jwt", sd_jwt),
@@ -35,6 +35,7 @@ pub const TARGETS: [Target; 11] = [
     ("record", record),
     ("checkpoint", checkpoint),
     ("receipt", receipt),
+    ("evidence", evidence),
 ];
 
 /// When the vectors were made.
@@ -197,6 +198,19 @@ pub fn receipt(data: &[u8]) {
     if let Some(receipt) = text(data).and_then(|text| UnverifiedReceipt::parse(text).ok()) {
         let genesis = genesis();
         assert!(receipt.verify(b"", genesis.cosigners()).is_err());
+    }
+}
+
+/// Evidence names somebody, survives being written, and is evidence only against who is named.
+pub fn evidence(data: &[u8]) {
+    let Ok(evidence) = UnverifiedEvidence::parse(data) else {
+        return;
+    };
+    let again = UnverifiedEvidence::parse(evidence.to_json().as_bytes());
+    assert_eq!(again.as_ref(), Ok(&evidence));
+    if let Ok(shown) = evidence.verify(genesis().cosigners()) {
+        assert!(!shown.members.is_empty());
+        assert_ne!(shown.first, shown.second);
     }
 }
 
