@@ -217,6 +217,12 @@ where
             Vote::Observer => None,
         };
         let votes = scheme.is_some();
+        // A journal with votes of this node cannot be opened by who does not vote: an older copy may hold one.
+        let partition = if votes {
+            self.storage.votes(epoch)
+        } else {
+            self.storage.followed(epoch)
+        };
         let scheme = match scheme {
             Some(scheme) => scheme,
             // Who is no validator, or must not vote, checks certificates and never signs.
@@ -227,7 +233,8 @@ where
                 .as_ref()
                 .clone(),
         };
-        let engine = self.start(epoch, self.voting(epoch, scheme, floor)).await;
+        let voting = self.voting(epoch, scheme, floor, partition);
+        let engine = self.start(epoch, voting).await;
         let engine = engine.map_err(|_closed| Ended::Stopped)?;
         self.beacon.reach(epoch);
         self.remove_votes_before(epoch).await;
@@ -261,6 +268,7 @@ where
         epoch: Epoch,
         scheme: super::Scheme,
         floor: Floor<super::Scheme, BlockDigest>,
+        partition: String,
     ) -> VotingOf<A, B> {
         voting::settings(voting::Parts {
             scheme,
@@ -269,7 +277,7 @@ where
             timing: self.timing,
             epoch,
             floor,
-            partition: self.storage.votes(epoch),
+            partition,
             cache: self.storage.cache.clone(),
         })
     }
@@ -306,10 +314,11 @@ where
     async fn remove_votes_before(&mut self, epoch: Epoch) {
         let old = epoch.previous().and_then(Epoch::previous);
         if let Some(old) = old {
-            let partition = self.storage.votes(old);
-            // There is none if this node did not take part, or removed it before.
-            let _absent =
-                commonware_runtime::Storage::remove(&self.runtime, &partition, None).await;
+            for partition in [self.storage.votes(old), self.storage.followed(old)] {
+                // There is none if this node did not take part in this way, or removed it before.
+                let _absent =
+                    commonware_runtime::Storage::remove(&self.runtime, &partition, None).await;
+            }
         }
     }
 

@@ -67,6 +67,11 @@ impl Storage {
         self.partition(&format!("votes-{epoch}"))
     }
 
+    /// What this node heard in an epoch in which it does not vote.
+    pub(super) fn followed(&self, epoch: Epoch) -> String {
+        self.partition(&format!("followed-{epoch}"))
+    }
+
     /// Opens the archives and what orders blocks into them.
     pub(super) async fn marshal<E: Runtime>(
         &self,

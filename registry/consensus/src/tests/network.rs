@@ -226,6 +226,12 @@ impl Simulation {
         self.start(node, Behaviour::Honest).await;
     }
 
+    /// Starts a member whose disk is an older copy: the votes on it are not the last ones that it cast.
+    pub(super) async fn restart_with_old_disk(&mut self, node: usize) {
+        self.permissions[node].lock().unwrap().1 = Some(u64::MAX);
+        self.start(node, Behaviour::Honest).await;
+    }
+
     /// Starts a member with the records of another and nothing in its engine's store but a certificate.
     pub(super) async fn start_replayed(&mut self, node: usize, from: usize, floor: Option<Bytes>) {
         self.ledgers[node].copy_from(&self.ledgers[from]);

@@ -49,6 +49,28 @@ fn n9_a_validator_that_lost_its_disk_votes_again_in_the_next_epoch_and_not_befor
 }
 
 #[test]
+fn n9_a_validator_with_an_older_copy_of_its_disk_follows_without_a_vote_and_votes_in_the_next_epoch()
+ {
+    simulate(340, 4, async |mut network: Simulation| {
+        network.start_all(Behaviour::Honest).await;
+        network
+            .until("an epoch and a bit", all_at(&[0, 1, 2, 3], EPOCH + 2))
+            .await;
+        network.crash(3).await;
+        network.restart_with_old_disk(3).await;
+        network.until("it follows", all_at(&[3], EPOCH + 4)).await;
+        network
+            .until("the next epoch", all_at(&[0, 1, 2, 3], 2 * EPOCH + 1))
+            .await;
+        network.crash(0).await;
+        network
+            .until("it votes", all_at(&[1, 2, 3], 2 * EPOCH + 6))
+            .await;
+        network.assert_agreement();
+    });
+}
+
+#[test]
 fn records_from_a_peer_and_a_certificate_are_a_start_in_the_middle_of_an_epoch() {
     for (seed, height) in (310..).zip([2 * EPOCH - 1, 2 * EPOCH, 2 * EPOCH + 7]) {
         simulate(seed, 5, async |mut network: Simulation| {
