@@ -206,8 +206,12 @@ async fn readers_with_different_memories_agree_while_the_ledger_grows() {
         writer.submit(&record, &[]).await.unwrap();
         let reader = &readers[round % 3];
         let checkpoint = reader.checkpoint(service::clock::now()).await.unwrap();
-        let entry = reader.entry(checkpoint.size() - 1).await.unwrap();
-        assert_eq!(entry.index(), checkpoint.size() - 1);
+        // A node may be a checkpoint behind: the first that it shows may be that of the empty ledger.
+        let Some(newest) = checkpoint.size().checked_sub(1) else {
+            continue;
+        };
+        let entry = reader.entry(newest).await.unwrap();
+        assert_eq!(entry.index(), newest);
         last = last.max(checkpoint.size());
     }
     let size = writer.last_checkpoint().unwrap().size();
