@@ -10,7 +10,7 @@ use tests::journey::{
 };
 use tests::sandbox::Wallet;
 use tests::sandbox::http::text;
-use tests::sandbox::staff::Offer;
+use tests::sandbox::staff::{Offer, Staff};
 
 use crate::harness::{Shared, shared};
 
@@ -52,16 +52,25 @@ async fn a_revoked_credential_is_refused_at_the_next_presentation() -> anyhow::R
         .map(drop)
 }
 
+/// Someone whose checks have passed, and who has the letter with the code: wallet, case, letter.
+async fn applicant_with_letter(
+    shared: &Shared,
+    reviewer: &Staff,
+) -> anyhow::Result<(Wallet, String, Offer)> {
+    let wallet = shared.new_wallet();
+    journey::make_wallet(&shared.site, &wallet).await?;
+    let case = journey::apply(&shared.site, &wallet).await?;
+    journey::review(reviewer, &case).await?;
+    let letter = reviewer.make_offer(&case).await?;
+    Ok((wallet, case, letter))
+}
+
 #[tokio::test]
 async fn a_wrong_code_from_the_letter_is_refused_and_the_right_one_still_works()
 -> anyhow::Result<()> {
     let shared = shared();
     let reviewer = shared.site.issuer.log_in(&shared.http()).await?;
-    let wallet = shared.new_wallet();
-    journey::make_wallet(&shared.site, &wallet).await?;
-    let case = journey::apply(&shared.site, &wallet).await?;
-    journey::review(&reviewer, &case).await?;
-    let offer = reviewer.make_offer(&case).await?;
+    let (wallet, _case, offer) = applicant_with_letter(shared, &reviewer).await?;
     mistype(&wallet, &offer).await?;
     journey::receive(&wallet, &offer).await.map(drop)
 }
@@ -88,11 +97,7 @@ async fn a_wallet_that_is_killed_while_it_receives_loses_nothing() -> anyhow::Re
     let shared = shared();
     let reviewer = shared.site.issuer.log_in(&shared.http()).await?;
     for cut in CUTS_MS {
-        let wallet = shared.new_wallet();
-        journey::make_wallet(&shared.site, &wallet).await?;
-        let case = journey::apply(&shared.site, &wallet).await?;
-        journey::review(&reviewer, &case).await?;
-        let offer = reviewer.make_offer(&case).await?;
+        let (wallet, case, offer) = applicant_with_letter(shared, &reviewer).await?;
         wallet
             .kill_while_receiving(
                 &offer.tx_code,
@@ -132,11 +137,7 @@ async fn a_wallet_whose_code_was_used_up_by_a_lost_answer_goes_on_with_a_new_let
 -> anyhow::Result<()> {
     let shared = shared();
     let reviewer = shared.site.issuer.log_in(&shared.http()).await?;
-    let wallet = shared.new_wallet();
-    journey::make_wallet(&shared.site, &wallet).await?;
-    let case = journey::apply(&shared.site, &wallet).await?;
-    journey::review(&reviewer, &case).await?;
-    let letter = reviewer.make_offer(&case).await?;
+    let (wallet, case, letter) = applicant_with_letter(shared, &reviewer).await?;
     // The wallet knows of the offer; then the code is sent, and nobody keeps the answer.
     mistype(&wallet, &letter).await?;
     waste(&shared.http(), &letter).await?;
