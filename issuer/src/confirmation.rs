@@ -61,7 +61,11 @@ pub(crate) fn confirm(
             Body::StatusListVersion(version) => {
                 (status::note_version(issuer, changes, version)?, None)
             }
-            Body::Designation(_) | Body::Outcome(_) => return Err(ConfirmError::Record),
+            Body::Designation(_)
+            | Body::Outcome(_)
+            | Body::Proposal(_)
+            | Body::Approval(_)
+            | Body::CaseEventGroup(_) => return Err(ConfirmError::Record),
         };
         match store::commit(&issuer.vault, &changes)? {
             Committed::Yes => Ok(Attempt::Done(closing)),

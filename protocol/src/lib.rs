@@ -157,7 +157,7 @@
 //! # let hex = records["records"][0]["record"].as_str().unwrap();
 //! # let record: Vec<u8> = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
 //! let genesis = Genesis::parse(genesis_file)?;
-//! let entry = verify_receipt(receipt, &record, genesis.cosigners())?;
+//! let entry = verify_receipt(receipt, &record, genesis.committees())?;
 //! assert_eq!(entry.index(), 0);
 //! assert!(entry.checkpoint().size() > entry.index());
 //! # Ok::<(), Box<dyn std::error::Error>>(())

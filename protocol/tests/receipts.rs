@@ -18,7 +18,7 @@ use std::process::Command;
 
 const RECORDS: usize = 1000;
 /// What the corpus is, whatever code reads it.
-const ROOT: &str = "xZg9gLB3N7jISP/PvIpTh57Ee02NaFvaQRJHcQBxIGQ=";
+const ROOT: &str = "giGcFip5/uKO2v1I4uc3yJrGIM//zzezcZDbvanj+8o=";
 const BLOCKS: &str = "d9b7706c8dc4d36c9cd9a4f01ba4037c007344be02ebf3928af49cd8909979ac";
 
 fn vectors() -> PathBuf {
@@ -76,7 +76,7 @@ impl Corpus {
         self.checkpoints.iter().map(|checkpoint| {
             let note = checkpoint["note"].as_str().unwrap();
             let parsed = UnverifiedCheckpoint::parse(note.as_bytes()).unwrap();
-            let verified = parsed.verify(self.genesis.cosigners()).unwrap();
+            let verified = parsed.verify(self.genesis.committees()).unwrap();
             assert_eq!(verified.as_note(), note);
             (verified, hashes(&checkpoint["to_last"]))
         })
@@ -90,7 +90,7 @@ fn n6_every_receipt_of_the_corpus_verifies_offline() {
     for index in 0..RECORDS {
         let record = corpus.record(index);
         let receipt = corpus.receipt(index);
-        let entry = verify_receipt(&receipt, &record, corpus.genesis.cosigners()).unwrap();
+        let entry = verify_receipt(&receipt, &record, corpus.genesis.committees()).unwrap();
         assert_eq!(
             (entry.index(), entry.record().as_bytes()),
             (index as u64, record.as_slice())
@@ -293,7 +293,7 @@ fn neg_l06_neg_l08_both_readers_refuse_receipts_that_were_changed() {
         let mut changed = good.clone();
         change(&mut changed.0, &mut changed.1);
         assert_ne!(changed, good, "{what} changes nothing");
-        let verified = verify_receipt(&changed.1, &changed.0, corpus.genesis.cosigners());
+        let verified = verify_receipt(&changed.1, &changed.0, corpus.genesis.committees());
         assert!(verified.is_err(), "this build accepts {what}");
         let (accepted, said) = second_reader(&format!("changed-{number}"), &genesis, &[changed]);
         assert!(!accepted, "the second reader accepts {what}: {said}");
@@ -303,6 +303,6 @@ fn neg_l06_neg_l08_both_readers_refuse_receipts_that_were_changed() {
         .unwrap()
         .replace("\"Vectors\"", "\"Others\"");
     let elsewhere = Genesis::parse(other.as_bytes()).unwrap();
-    assert!(verify_receipt(&good.1, &good.0, elsewhere.cosigners()).is_err());
+    assert!(verify_receipt(&good.1, &good.0, elsewhere.committees()).is_err());
     assert!(!second_reader("elsewhere", other.as_bytes(), &[good]).0);
 }

@@ -12,7 +12,6 @@ use service::config::{SecretPath, ServiceConfig};
 use std::{
     io::Read as _,
     net::SocketAddr,
-    num::NonZeroU64,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -22,9 +21,6 @@ const FLOOR_BYTES_MAX: u64 = 8 * 1024;
 
 /// The least that [`NodeConfig::keep_blocks`] may say: members that restart must find what they missed.
 pub const KEEP_BLOCKS_MIN: u64 = 1024;
-
-/// Blocks in an epoch.
-const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::new(500).unwrap();
 
 const GENESIS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -246,7 +242,7 @@ impl NodeConfig {
         let config = ConsensusConfig {
             keys,
             network: *genesis.network().as_bytes(),
-            epoch_blocks: EPOCH_BLOCKS,
+            epoch_blocks: genesis.epochs().length(),
             listen: self.peer_listen,
             directory: self.consensus_directory(),
             timing: Timing {

@@ -6,8 +6,8 @@ use protocol::{
     Timestamp,
     identity::{Algorithm, SigningKey},
     registry::{
-        ApplicationId, CaseId, Commitment, ContentDigest, Genesis, Issuer, KeyBytes, KeySet,
-        ListId, Member, MemberRole, ProcessDefinition, Step,
+        ApplicationId, CaseId, Commitment, ContentDigest, Epochs, Genesis, Issuer, KeyBytes,
+        KeySet, ListId, Member, MemberRole, ProcessDefinition, Step,
         anchor::{Anchor, AnchorOpening, AnchorTree},
         record::{
             Author, Body, CaseEvent, CredentialBatch, Designation, Outcome, Record,
@@ -43,7 +43,9 @@ impl Network {
             peer_address: format!("127.0.0.1:{}", 7200 + u16::from(n)),
             consensus_key: public(&key(100 + n)),
             cosigning_key: public(&key(n)),
+            governance_key: public(&governor(n)),
             validator: true,
+            suspended: false,
         };
         let issuer = Issuer {
             id: "https://issuer.example".to_owned().try_into().unwrap(),
@@ -53,6 +55,8 @@ impl Network {
             application_key: KeyBytes::from_bytes([1; 32]),
             trust_anchors: Vec::new(),
             jwks: KeySet { keys: Vec::new() },
+            retired: false,
+            former_record_keys: Vec::new(),
         };
         let step = |code: u16, name: &str, after: &[u16]| Step {
             code,
@@ -70,7 +74,16 @@ impl Network {
             ],
         };
         let members = (0..members).map(member).collect();
-        Genesis::to_json("Test", members, vec![issuer], Vec::new(), vec![definition])
+        let epochs = Epochs::of_blocks(1_000).unwrap();
+        let issuers = vec![issuer];
+        Genesis::to_json(
+            "Test",
+            epochs,
+            members,
+            issuers,
+            Vec::new(),
+            vec![definition],
+        )
     }
 
     pub(crate) fn store(&self, directory: &Path) -> Store {
@@ -78,8 +91,8 @@ impl Network {
     }
 
     pub(crate) fn cosigning(&self, member: u8, directory: &Path) -> Cosigning {
-        let cosigners = self.genesis.cosigners().clone();
-        Cosigning::new(cosigners, key(member), self.store(directory))
+        let committees = self.genesis.committees().clone();
+        Cosigning::new(committees, key(member), self.store(directory))
     }
 
     pub(crate) fn replica(&self, member: u8, directory: &Path) -> Replica {
@@ -170,6 +183,10 @@ pub(crate) fn key(seed: u8) -> SigningKey {
 
 pub(crate) fn issuer() -> SigningKey {
     key(250)
+}
+
+pub(crate) fn governor(member: u8) -> SigningKey {
+    key(50 + member)
 }
 
 pub(crate) fn peer(member: u8) -> PeerKey {

@@ -1,7 +1,7 @@
 //! `tegata-registry genesis`: one file from the entries of all parties.
 
 use anyhow::{Context as _, ensure};
-use protocol::registry::{Genesis, Issuer, Member, NetworkId, ProcessDefinition, Verifier};
+use protocol::registry::{Epochs, Genesis, Issuer, Member, NetworkId, ProcessDefinition, Verifier};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -24,12 +24,17 @@ pub struct Entries {
 /// # Errors
 ///
 /// Fails if an entry cannot be read, the entries do not fit together, or the file exists.
-pub fn write_genesis(name: &str, entries: &Entries, out: &Path) -> anyhow::Result<NetworkId> {
+pub fn write_genesis(
+    name: &str,
+    epochs: Epochs,
+    entries: &Entries,
+    out: &Path,
+) -> anyhow::Result<NetworkId> {
     let members: Vec<Member> = read(&entries.members)?;
     let issuers: Vec<Issuer> = read(&entries.issuers)?;
     let verifiers: Vec<Verifier> = read(&entries.verifiers)?;
     let definitions: Vec<ProcessDefinition> = read(&entries.definitions)?;
-    let file = Genesis::to_json(name, members, issuers, verifiers, definitions);
+    let file = Genesis::to_json(name, epochs, members, issuers, verifiers, definitions);
     let genesis = Genesis::parse(file.as_bytes()).context("the entries do not fit together")?;
     ensure!(!out.exists(), "{} exists already", out.display());
     std::fs::write(out, file).with_context(|| format!("writing {}", out.display()))?;

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use protocol::registry::MemberRole;
+use protocol::registry::{Epochs, MemberRole};
 use registry::{
     audit::{self, AuditArguments, EvidenceArguments},
     genesis::{Entries, write_genesis},
@@ -89,6 +89,9 @@ struct GenesisArguments {
     /// The process definitions.
     #[arg(long, num_args = 1.., required = true)]
     definitions: Vec<PathBuf>,
+    /// How many blocks an epoch has: members change between epochs only.
+    #[arg(long, default_value_t = 500)]
+    epoch_blocks: u64,
     /// The genesis file.
     #[arg(long)]
     out: PathBuf,
@@ -168,7 +171,8 @@ fn run_genesis(arguments: GenesisArguments) -> anyhow::Result<()> {
         verifiers: arguments.verifiers,
         definitions: arguments.definitions,
     };
-    let network = write_genesis(&arguments.name, &entries, &arguments.out)?;
+    let epochs = Epochs::of_blocks(arguments.epoch_blocks).context("--epoch-blocks")?;
+    let network = write_genesis(&arguments.name, epochs, &entries, &arguments.out)?;
     println!("network {network}");
     Ok(())
 }

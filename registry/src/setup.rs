@@ -13,6 +13,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The key that signs proposals and approvals. The node does not need it: it is kept elsewhere.
+pub const GOVERNANCE_KEY: &str = "keys/governance.pem";
+
 /// Whether the node may speak plain HTTP on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposure {
@@ -58,6 +61,7 @@ pub fn setup(
     std::fs::create_dir_all(&keys).with_context(|| format!("creating {}", keys.display()))?;
     let consensus_key = new_key(&directory.join(config.consensus_key.path()), rng)?;
     let cosigning_key = new_key(&directory.join(config.cosigning_key.path()), rng)?;
+    let governance_key = new_key(&directory.join(GOVERNANCE_KEY), rng)?;
     let entry = Member {
         name: member.name,
         role: member.role,
@@ -65,7 +69,9 @@ pub fn setup(
         peer_address: member.peer_address,
         consensus_key,
         cosigning_key,
+        governance_key,
         validator: member.validator,
+        suspended: false,
     };
     let mut entry = serde_json::to_string_pretty(&entry)?;
     entry.push('\n');
@@ -184,6 +190,7 @@ mod tests {
         let entry: Member = serde_json::from_slice(&entry).unwrap();
         assert_eq!(entry.name, "a.example");
         assert_ne!(entry.consensus_key, entry.cosigning_key);
+        assert_ne!(entry.governance_key, entry.cosigning_key);
     }
 
     #[test]
@@ -196,7 +203,7 @@ mod tests {
             &mut rng(),
         )
         .unwrap();
-        for key in ["keys/consensus.pem", "keys/cosigning.pem"] {
+        for key in ["keys/consensus.pem", "keys/cosigning.pem", GOVERNANCE_KEY] {
             let mode = std::fs::metadata(directory.path().join(key))
                 .unwrap()
                 .permissions()

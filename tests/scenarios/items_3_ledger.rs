@@ -82,7 +82,10 @@ async fn item_3a_no_record_of_an_application_names_the_company() -> anyhow::Resu
         Body::CaseEvent(_)
         | Body::Erasure(_)
         | Body::CredentialBatch(_)
-        | Body::StatusListVersion(_) => false,
+        | Body::StatusListVersion(_)
+        | Body::Proposal(_)
+        | Body::Approval(_)
+        | Body::CaseEventGroup(_) => false,
     });
     let mine: Vec<_> = mine.collect();
     assert_eq!(mine.len(), 3, "a designation and two outcomes");
@@ -145,7 +148,7 @@ async fn item_3b_every_checkpoint_extends_the_one_before() -> anyhow::Result<()>
     shared.holder(1).await?;
     let checkpoint = async || {
         let note = http.get(&below(node, "checkpoint")?).await?.body;
-        anyhow::Ok(UnverifiedCheckpoint::parse(&note)?.verify(genesis.cosigners())?)
+        anyhow::Ok(UnverifiedCheckpoint::parse(&note)?.verify(genesis.committees())?)
     };
     let older = checkpoint().await?;
     shared.holder(1).await?;
@@ -156,7 +159,7 @@ async fn item_3b_every_checkpoint_extends_the_one_before() -> anyhow::Result<()>
         .get("checkpoint")
         .and_then(Value::as_str)
         .context("a checkpoint")?;
-    let newer = UnverifiedCheckpoint::parse(newer.as_bytes())?.verify(genesis.cosigners())?;
+    let newer = UnverifiedCheckpoint::parse(newer.as_bytes())?.verify(genesis.committees())?;
     assert!(newer.size() > older.size());
     let hashes = answer
         .get("hashes")

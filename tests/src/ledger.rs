@@ -31,7 +31,7 @@ pub async fn size(http: &Http, node: &Url, genesis: &Genesis) -> anyhow::Result<
         answer.status
     );
     Ok(UnverifiedCheckpoint::parse(&answer.body)?
-        .verify(genesis.cosigners())?
+        .verify(genesis.committees())?
         .size())
 }
 
@@ -74,7 +74,7 @@ pub fn verify_offline(
     let genesis = Genesis::parse(genesis).context("reading the genesis file")?;
     let mut verified = Vec::with_capacity(entries.len());
     for (expected, entry) in (0u64..).zip(entries) {
-        let checked = verify_receipt(&entry.receipt, &entry.record, genesis.cosigners())
+        let checked = verify_receipt(&entry.receipt, &entry.record, genesis.committees())
             .with_context(|| format!("the receipt of entry {expected}"))?;
         if checked.index() != expected {
             bail!("the receipt of entry {expected} is for {}", checked.index());

@@ -207,7 +207,9 @@ impl Load {
                 "a record was answered {}: {text}",
                 answer.status
             );
-            return Ok(verify_receipt(&text, record.as_bytes(), self.genesis.cosigners())?.index());
+            return Ok(
+                verify_receipt(&text, record.as_bytes(), self.genesis.committees())?.index(),
+            );
         }
     }
 
@@ -222,7 +224,7 @@ impl Load {
                 entry.record == *record,
                 "entry {index} is another record than the one acknowledged"
             );
-            verify_receipt(&entry.receipt, record, self.genesis.cosigners())?;
+            verify_receipt(&entry.receipt, record, self.genesis.committees())?;
         }
         Ok(())
     }

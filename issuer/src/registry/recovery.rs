@@ -56,8 +56,12 @@ pub(super) async fn recover(
 /// service stopped between sending it and noting its receipt.
 async fn standing(client: &RegistryClient, ours: &CaseEvent) -> Option<u64> {
     let is_ours = |entry: &&VerifiedEntry| {
-        matches!(entry.record().body(), Body::CaseEvent(theirs)
-            if theirs.sequence == ours.sequence && theirs.commitment == ours.commitment)
+        let mut theirs = entry.record().body().case_events().iter();
+        theirs.any(|theirs| {
+            theirs.case == ours.case
+                && theirs.sequence == ours.sequence
+                && theirs.commitment == ours.commitment
+        })
     };
     let entries = client.case(&ours.case, &[]).await.ok()?;
     entries.iter().find(is_ours).map(VerifiedEntry::index)

@@ -130,6 +130,8 @@ pub fn set_up(
         jwks: KeySet {
             keys: [&es256, &eddsa].map(named_jwk).to_vec(),
         },
+        retired: false,
+        former_record_keys: Vec::new(),
     };
     let entry = serde_json::to_string_pretty(&entry).context("writing the genesis entry")?;
     write_public(&folder.join("issuer.json"), &entry)?;

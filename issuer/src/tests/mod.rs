@@ -352,7 +352,8 @@ fn write_genesis(folder: &Path) {
     };
     let member: Member = serde_json::from_value(json!({
         "name": "consortium.example", "role": "consortium", "url": "http://127.0.0.1:7101",
-        "peer_address": "127.0.0.1:7201", "consensus_key": key(), "cosigning_key": key(), "validator": true
+        "peer_address": "127.0.0.1:7201", "consensus_key": key(), "cosigning_key": key(),
+        "governance_key": key(), "validator": true
     }))
     .unwrap();
     let definition: ProcessDefinition = serde_json::from_value(json!({
@@ -370,6 +371,7 @@ fn write_genesis(folder: &Path) {
     let entry = serde_json::from_slice(&entry).unwrap();
     let genesis = Genesis::to_json(
         "test",
+        protocol::registry::Epochs::of_blocks(50).unwrap(),
         vec![member],
         vec![entry],
         Vec::new(),

@@ -189,7 +189,7 @@ pub fn checkpoint(data: &[u8]) {
     let note = UnverifiedNote::parse(data);
     if let Ok(checkpoint) = UnverifiedCheckpoint::parse(data) {
         assert!(note.is_ok());
-        drop(checkpoint.verify(genesis().cosigners()));
+        drop(checkpoint.verify(genesis().committees()));
     }
 }
 
@@ -197,7 +197,7 @@ pub fn checkpoint(data: &[u8]) {
 pub fn receipt(data: &[u8]) {
     if let Some(receipt) = text(data).and_then(|text| UnverifiedReceipt::parse(text).ok()) {
         let genesis = genesis();
-        assert!(receipt.verify(b"", genesis.cosigners()).is_err());
+        assert!(receipt.verify(b"", genesis.committees()).is_err());
     }
 }
 
@@ -208,7 +208,7 @@ pub fn evidence(data: &[u8]) {
     };
     let again = UnverifiedEvidence::parse(evidence.to_json().as_bytes());
     assert_eq!(again.as_ref(), Ok(&evidence));
-    if let Ok(shown) = evidence.verify(genesis().cosigners()) {
+    if let Ok(shown) = evidence.verify(genesis().committees()) {
         assert!(!shown.members.is_empty());
         assert_ne!(shown.first, shown.second);
     }

@@ -73,11 +73,11 @@ impl UnverifiedConsent {
         now: Timestamp,
     ) -> Result<VerifiedConsent, ConsentError> {
         self.verify_anchor(expected)?;
-        let cosigners = expected.genesis.cosigners();
+        let committees = expected.genesis.committees();
         let entry = verify_receipt(
             &self.designation_receipt,
             &self.designation_record,
-            cosigners,
+            committees,
         )
         .map_err(ConsentError::DesignationReceipt)?;
         let designation = self.verify_designation(&entry, expected)?;
@@ -101,14 +101,14 @@ impl UnverifiedConsent {
         let entry = verify_receipt(
             &anchor.receipt,
             &anchor.record,
-            expected.genesis.cosigners(),
+            expected.genesis.committees(),
         )
         .map_err(ConsentError::BatchReceipt)?;
         let Body::CredentialBatch(batch) = entry.record().body() else {
             return Err(ConsentError::Batch);
         };
-        let issuer = Author::Ed25519(*expected.issuer.record_key.as_bytes());
-        if *entry.record().author() != issuer || entry.index() != anchor.batch {
+        let by_issuer = expected.issuer.is_author(entry.record().author());
+        if !by_issuer || entry.index() != anchor.batch {
             return Err(ConsentError::Batch);
         }
         let credential = expected.presented.credential();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::kyc::{Check, Process};
 use crate::registry::receipt::VerifiedEntry;
-use crate::registry::record::{Author, Body, CaseEvent};
+use crate::registry::record::{Body, CaseEvent};
 use crate::registry::{CaseId, ContentDigest, Issuer, ProcessDefinition};
 
 /// Events of one case.
@@ -117,27 +117,36 @@ fn events_of<'e>(
     entries: &'e [VerifiedEntry],
     issuer: &Issuer,
 ) -> Result<Vec<(u64, &'e CaseEvent)>, HistoryError> {
-    let author = Author::Ed25519(*issuer.record_key.as_bytes());
     let mut events = Vec::new();
     for entry in entries.iter().take(EVENTS_MAX) {
         match entry.record().body() {
-            Body::CaseEvent(event) if event.case == case && *entry.record().author() == author => {
-                events.push((entry.index(), event));
+            body @ (Body::CaseEvent(_) | Body::CaseEventGroup(_))
+                if issuer.is_author(entry.record().author()) =>
+            {
+                let of_case = body.case_events().iter().filter(|event| event.case == case);
+                let before = events.len();
+                events.extend(of_case.map(|event| (entry.index(), event)));
+                if events.len() == before {
+                    return Err(HistoryError::Events);
+                }
             }
             // The receipt of the erasure follows the events of a closed case.
             Body::Erasure(erasure) if erasure.case == case => {}
             Body::CaseEvent(_)
+            | Body::CaseEventGroup(_)
             | Body::Erasure(_)
             | Body::CredentialBatch(_)
             | Body::StatusListVersion(_)
             | Body::Designation(_)
-            | Body::Outcome(_) => return Err(HistoryError::Events),
+            | Body::Outcome(_)
+            | Body::Proposal(_)
+            | Body::Approval(_) => return Err(HistoryError::Events),
         }
     }
     let contiguous = (0..)
         .zip(&events)
         .all(|(sequence, (_, event))| event.sequence == sequence);
-    let ascending = events.is_sorted_by(|(one, _), (other, _)| one < other);
+    let ascending = events.is_sorted_by(|(one, _), (other, _)| one <= other);
     if contiguous && ascending && !events.is_empty() {
         Ok(events)
     } else {

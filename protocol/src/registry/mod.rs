@@ -10,6 +10,7 @@ pub mod anchor;
 pub mod checkpoint;
 mod commitment;
 mod genesis;
+pub mod governance;
 mod id;
 pub mod merkle;
 pub mod note;
@@ -24,8 +25,9 @@ pub use commitment::{
     ErasureContent, OutcomeContent, Salt,
 };
 pub use genesis::{
-    CertificateDer, Genesis, GenesisError, Issuer, KeyBytes, KeySet, Member, MemberRole, OPENED,
-    Parties, ProcessDefinition, Purpose, STATUS_LISTS_PER_ISSUER_MAX, ServiceUrl, ServiceUrlError,
+    CertificateDer, Committee, Epochs, EpochsError, Genesis, GenesisError, Issuer, KeyBytes,
+    KeySet, Member, MemberRole, OPENED, Parties, ProcessDefinition, Purpose,
+    SCHEDULED_COMMITTEES_MAX, STATUS_LISTS_PER_ISSUER_MAX, ServiceUrl, ServiceUrlError, Standing,
     StatusListEntry, Step, TrustedParties, TrustedPartiesError, Verifier,
 };
 pub use id::{

@@ -61,7 +61,9 @@ impl Subject {
 
     fn owns(&self, body: &Body) -> bool {
         match (self, body) {
-            (Self::Case(case), Body::CaseEvent(event)) => event.case == *case,
+            (Self::Case(case), Body::CaseEvent(_) | Body::CaseEventGroup(_)) => {
+                body.case_events().iter().any(|event| event.case == *case)
+            }
             (Self::Case(case), Body::Erasure(erasure)) => erasure.case == *case,
             (Self::Application(application), Body::Designation(designation)) => {
                 designation.application == *application

@@ -136,7 +136,7 @@ impl RegistryClient {
     /// Fails if the note is not a checkpoint of this network.
     pub fn remember(&self, note: &str) -> Result<(), CheckpointError> {
         let seen = UnverifiedCheckpoint::parse(note.as_bytes())?;
-        self.memory.start(seen.verify(self.genesis.cosigners())?);
+        self.memory.start(seen.verify(self.genesis.committees())?);
         Ok(())
     }
 

@@ -87,7 +87,7 @@ impl RegistryClient {
             return Err(Fault::Malformed);
         };
         let receipt = str::from_utf8(receipt).map_err(|_cause| Fault::Malformed)?;
-        let entry = verify_receipt(receipt, record, self.genesis.cosigners())?;
+        let entry = verify_receipt(receipt, record, self.genesis.committees())?;
         if entry.index() != index {
             return Err(Fault::Malformed);
         }
@@ -153,7 +153,7 @@ impl RegistryClient {
     }
 
     fn fresh_checkpoint(&self, note: &[u8], now: Timestamp) -> Result<VerifiedCheckpoint, Fault> {
-        let checkpoint = UnverifiedCheckpoint::parse(note)?.verify(self.genesis.cosigners())?;
+        let checkpoint = UnverifiedCheckpoint::parse(note)?.verify(self.genesis.committees())?;
         let until = checkpoint
             .cosigned_at()
             .plus_seconds(CHECKPOINT_AGE_SECONDS_MAX);

@@ -185,7 +185,7 @@ impl RegistryClient {
 
     async fn receipt(&self, node: &Node, record: &Record, body: Vec<u8>) -> Result<Answer, Fault> {
         let text = String::from_utf8(body).map_err(|_cause| Fault::Malformed)?;
-        let entry = verify_receipt(&text, record.as_bytes(), self.genesis.cosigners());
+        let entry = verify_receipt(&text, record.as_bytes(), self.genesis.committees());
         let entry = match entry {
             Ok(entry) => entry,
             Err(ReceiptError::Proof(_)) => self.standing(node, record, &text).await?,
@@ -207,7 +207,7 @@ impl RegistryClient {
         let path = format!("/entries/{index}");
         let standing = node.get(&path, RECORD_BYTES_MAX).await?;
         let standing = standing.ok_or(Fault::Malformed)?;
-        let entry = verify_receipt(text, &standing, self.genesis.cosigners())?;
+        let entry = verify_receipt(text, &standing, self.genesis.committees())?;
         if entry.record().id() != record.id() {
             return Err(Fault::Malformed);
         }

@@ -18,15 +18,15 @@ pub(crate) type BlockDigest = sha256::Digest;
 pub(crate) type RoundContext = Context<BlockDigest, ed25519::PublicKey>;
 
 /// Longest record that fits into a block.
-pub const RECORD_BYTES_MAX: usize = 4096;
+pub const RECORD_BYTES_MAX: usize = 16 * 1024;
 /// Most records in one block.
 pub const BLOCK_RECORDS_MAX: usize = 2048;
 /// Most bytes of records in one block.
 pub const BLOCK_RECORDS_BYTES_MAX: usize = 512 * 1024;
 
 const DIGEST_DOMAIN: &[u8] = b"tegata/block/v1\0";
-/// A length prefix of up to 4096 takes two bytes, the record count too.
-const LENGTH_PREFIX_BYTES_MAX: usize = 2;
+/// A length prefix of up to 16,384 takes three bytes, the record count two.
+const LENGTH_PREFIX_BYTES_MAX: usize = 3;
 
 /// A block with its place in the protocol. The digest covers every encoded byte.
 #[derive(Clone, Debug)]

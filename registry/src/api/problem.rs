@@ -66,6 +66,8 @@ const fn of_rejection(rejection: Rejection) -> (ProblemType, &'static str) {
         Rejection::StepNotAllowed => (ProblemType::Unprocessable, "step_not_allowed"),
         Rejection::Anchor => (ProblemType::Unprocessable, "anchor"),
         Rejection::Expired => (ProblemType::Unprocessable, "expired"),
+        Rejection::Unfit => (ProblemType::Unprocessable, "unfit_change"),
+        Rejection::TooMany => (ProblemType::Unprocessable, "too_many_decisions_wait"),
     }
 }
 

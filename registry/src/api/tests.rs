@@ -4,7 +4,7 @@ use axum::{
     body::Body,
     http::{Request, Response, StatusCode},
 };
-use protocol::registry::{BlocksDigest, ContentDigest};
+use protocol::registry::{BlocksDigest, ContentDigest, record::RECORD_BYTES_MAX};
 use registry_consensus::Application as _;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -84,15 +84,21 @@ async fn neg_l04_a_body_one_byte_over_a_record_is_too_large() {
     let (_network, _replica, router, _directory) = node();
     let cbor = "application/cbor";
     assert_eq!(
-        send(&router, "POST", "/records", cbor, vec![0; 4096])
+        send(&router, "POST", "/records", cbor, vec![0; RECORD_BYTES_MAX])
             .await
             .status(),
         400
     );
     assert_eq!(
-        send(&router, "POST", "/records", cbor, vec![0; 4097])
-            .await
-            .status(),
+        send(
+            &router,
+            "POST",
+            "/records",
+            cbor,
+            vec![0; RECORD_BYTES_MAX + 1]
+        )
+        .await
+        .status(),
         413
     );
 }

@@ -109,7 +109,7 @@ pub fn verify_evidence(arguments: &EvidenceArguments) -> anyhow::Result<String> 
         &mut std::io::Read::take(file, EVIDENCE_BYTES_MAX as u64 + 1),
         &mut text,
     )?;
-    let shown = UnverifiedEvidence::parse(&text)?.verify(genesis.cosigners())?;
+    let shown = UnverifiedEvidence::parse(&text)?.verify(genesis.committees())?;
     let ledgers = [shown.first, shown.second].map(|checkpoint| {
         format!(
             "  {} records, root {}, height {}\n",

@@ -121,9 +121,9 @@ impl Auditor {
         let Some(parsed) = parse(note) else {
             return forged("the checkpoint is no signed note");
         };
-        let cosigners = self.genesis.cosigners();
-        let is_quorum = parsed.clone().verify(cosigners).is_ok();
-        match parsed.signed_by(cosigners) {
+        let committees = &self.replay.committees();
+        let is_quorum = parsed.clone().verify(committees).is_ok();
+        match parsed.signed_by(committees) {
             Ok((checkpoint, _members)) => Ok(Ok(Signed {
                 checkpoint,
                 note: String::from_utf8_lossy(note).into_owned(),
@@ -147,7 +147,7 @@ impl Auditor {
                 None => self.ahead(node, &shown.checkpoint, violations).await,
             };
         }
-        if self.replay.checkpoint_at(size) == Some(&shown.checkpoint) {
+        if self.replay.is_true(&shown.checkpoint) {
             self.check_document(node, &shown.checkpoint, violations)
                 .await;
             return Standing::Agrees { size };
@@ -224,7 +224,8 @@ impl Auditor {
         let wrong = match (answer, claimed) {
             // The ledger may have grown since: then it is checked in the next round.
             (Some(answer), Some(claimed)) if claimed == *shown => {
-                shown.size == self.replay.size() && answer.document != self.replay.document()
+                shown.size == self.replay.size()
+                    && answer.document != *self.replay.document_at(shown.height)
             }
             (Some(_), Some(_)) => false,
             (_, _) => true,
@@ -254,7 +255,7 @@ impl Auditor {
         let mut accusation = UnverifiedEvidence::new(first_note, second_note);
         if !first.contradicts(second) {
             // The larger one is what was executed, and the smaller one no part of it.
-            let executed = self.replay.checkpoint_at(second.size) == Some(second);
+            let executed = self.replay.is_true(second);
             let Some((root, proof)) = executed
                 .then(|| self.replay.prefix(first.size, second.size))
                 .flatten()
@@ -264,7 +265,7 @@ impl Auditor {
             };
             accusation = accusation.with_prefix(root, &proof);
         }
-        let Ok(shown) = accusation.verify(self.genesis.cosigners()) else {
+        let Ok(shown) = accusation.verify(&self.replay.committees()) else {
             return;
         };
         let sizes = (shown.first.size, shown.second.size);

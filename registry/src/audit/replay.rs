@@ -7,7 +7,7 @@ use protocol::{
     Timestamp,
     registry::{
         BlocksDigest, Genesis,
-        checkpoint::Checkpoint,
+        checkpoint::{Checkpoint, Committees},
         merkle::{self, TreeHash},
         record::{Record, UnverifiedRecord},
     },
@@ -29,6 +29,8 @@ pub(super) struct Replay {
     block: Option<BlockContext>,
     /// The checkpoint at the end of each block, by size.
     ends: BTreeMap<u64, Checkpoint>,
+    /// The checkpoints of the blocks without records in which other parties began to take part, by height.
+    beginnings: BTreeMap<u64, Checkpoint>,
 }
 
 impl Replay {
@@ -36,6 +38,7 @@ impl Replay {
         let state = State::new(genesis.clone());
         Self {
             ends: BTreeMap::from([(0, state.checkpoint())]),
+            beginnings: BTreeMap::new(),
             state,
             genesis,
             leaves: Vec::new(),
@@ -54,9 +57,27 @@ impl Replay {
         self.ends.get(&size)
     }
 
-    /// The document that the latest checkpoint must name.
-    pub(super) fn document(&self) -> String {
-        self.state.trusted_parties_document()
+    /// Whether a checkpoint is what the records say: at the end of a block with records, or where other parties begin.
+    pub(super) fn is_true(&self, claim: &Checkpoint) -> bool {
+        if self.checkpoint_at(claim.size) == Some(claim)
+            || self.beginnings.get(&claim.height) == Some(claim)
+        {
+            return true;
+        }
+        let mut state = self.state.clone();
+        claim.size == self.size() && state.end_block(claim.height) && state.checkpoint() == *claim
+    }
+
+    /// The document that a checkpoint of this height, over all records, must name.
+    pub(super) fn document_at(&self, height: u64) -> Arc<str> {
+        let mut state = self.state.clone();
+        state.end_block(height);
+        state.trusted_parties_document()
+    }
+
+    /// Whose signatures count, as far as the records say.
+    pub(super) fn committees(&self) -> Committees {
+        self.state.committees()
     }
 
     /// Takes a bundle that begins at entry `first`, of which the first ones may have been taken before: they must be the same.
@@ -121,6 +142,7 @@ impl Replay {
         let index = self.size();
         if self.block != Some(block) {
             self.end_block();
+            self.note_beginnings(block.height);
             let follows = self
                 .block
                 .is_none_or(|last| last.height < block.height && last.time <= block.time);
@@ -145,6 +167,16 @@ impl Replay {
         }
         self.peaks.push(peak);
         Ok(())
+    }
+
+    /// Remembers what the members had to sign in blocks without records.
+    fn note_beginnings(&mut self, before: u64) {
+        while let Some(height) = self.state.next_change(self.state.checkpoint().height) {
+            if height >= before || !self.state.end_block(height) {
+                return;
+            }
+            self.beginnings.insert(height, self.checkpoint());
+        }
     }
 
     /// Remembers what the members had to sign after the last block.

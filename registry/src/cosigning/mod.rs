@@ -5,6 +5,8 @@
 //! A node that missed messages repeats its own signature until it has a quorum's, and whoever already
 //! has one answers with it. From time to time the latest checkpoint is signed again, because
 //! readers judge by the signatures' times whether it is fresh.
+//!
+//! Whose signatures count follows the height of the checkpoint: members come and go between epochs.
 
 mod rounds;
 #[cfg(test)]
@@ -16,8 +18,8 @@ use protocol::{
     Timestamp,
     identity::SigningKey,
     registry::{
-        ContentDigest,
-        checkpoint::{Checkpoint, Cosigners, UnverifiedCheckpoint, VerifiedCheckpoint},
+        ContentDigest, NetworkId,
+        checkpoint::{Checkpoint, Committees, UnverifiedCheckpoint, VerifiedCheckpoint},
     },
 };
 use registry_consensus::PeerKey;
@@ -56,15 +58,15 @@ pub enum Pace {
 
 /// Collects the members' signatures.
 pub struct Cosigning {
-    cosigners: Cosigners,
+    network: NetworkId,
     key: SigningKey,
     store: Store,
     collected: Mutex<Collected>,
     latest: watch::Sender<Option<Arc<Cosigned>>>,
 }
 
-#[derive(Default)]
 struct Collected {
+    committees: Committees,
     rounds: Rounds,
     replies: HashMap<PeerKey, Instant>,
     /// The slot of [`REFRESH_SECONDS`] in which this node signed last.
@@ -74,14 +76,19 @@ struct Collected {
 impl Cosigning {
     /// Starts from the checkpoint that the store remembers, if its signatures still hold.
     #[must_use]
-    pub fn new(cosigners: Cosigners, key: SigningKey, store: Store) -> Self {
+    pub fn new(committees: Committees, key: SigningKey, store: Store) -> Self {
         let remembered = store.cosigned().ok().flatten();
-        let latest = remembered.and_then(|note| reopen(&cosigners, note));
+        let latest = remembered.and_then(|note| reopen(&committees, note));
         Self {
-            cosigners,
+            network: committees.network(),
             key,
             store,
-            collected: Mutex::default(),
+            collected: Mutex::new(Collected {
+                committees,
+                rounds: Rounds::default(),
+                replies: HashMap::new(),
+                signed_in: 0,
+            }),
             latest: watch::Sender::new(latest.map(Arc::new)),
         }
     }
@@ -98,6 +105,11 @@ impl Cosigning {
         self.latest.subscribe()
     }
 
+    /// Whose signatures count, as this node derives it from the ledger; before the checkpoint of the block that changed it.
+    pub fn follow(&self, committees: Committees) {
+        self.lock().committees = committees;
+    }
+
     /// Takes the checkpoint of a block that is on this node's disk. The answer is to be told to all members.
     pub fn committed(
         &self,
@@ -107,7 +119,10 @@ impl Cosigning {
         now: Timestamp,
     ) -> Option<Bytes> {
         let mut collected = self.lock();
-        collected.rounds.open(checkpoint, document, &self.cosigners);
+        let Collected {
+            rounds, committees, ..
+        } = &mut *collected;
+        rounds.open(checkpoint, document, committees);
         let note = match pace {
             Pace::Live => self.sign(&mut collected, now),
             Pace::CatchingUp => None,
@@ -118,16 +133,19 @@ impl Cosigning {
 
     /// Takes a checkpoint that a member told. The answer, if any, is to be told to that member.
     pub fn receive(&self, from: PeerKey, note: &Bytes, now: Instant) -> Option<Bytes> {
-        let note = Note::parse(note, self.cosigners.network())?;
+        let note = Note::parse(note, self.network)?;
         let mut collected = self.lock();
         let latest = self.latest();
+        let Collected {
+            rounds, committees, ..
+        } = &mut *collected;
         let behind = latest.filter(|latest| {
-            let size = latest.checkpoint.size();
-            note.size < size
-                || (note.size == size && note.signatures.len() < self.cosigners.quorum())
+            let height = latest.checkpoint.checkpoint().height;
+            let quorum = committees.at(height).quorum();
+            note.height < height || (note.height == height && note.signatures.len() < quorum)
         });
-        if note.size >= collected.rounds.newest_size() || collected.rounds.contains(note.size) {
-            collected.rounds.receive(from, note, &self.cosigners);
+        if note.height >= rounds.newest_height() || rounds.contains(note.height) {
+            rounds.receive(from, note, committees);
             self.settle(&mut collected);
         }
         let latest = behind?;
@@ -144,10 +162,10 @@ impl Cosigning {
     /// Called every second: what is to be told to all members again.
     pub fn tick(&self, now: Timestamp) -> Option<Bytes> {
         let mut collected = self.lock();
-        let newest = collected.rounds.newest_size();
+        let newest = collected.rounds.newest_height();
         let lacks_quorum = self
             .latest()
-            .is_none_or(|latest| latest.checkpoint.size() < newest);
+            .is_none_or(|latest| latest.checkpoint.checkpoint().height < newest);
         if !lacks_quorum && slot(now) == collected.signed_in {
             return None;
         }
@@ -164,32 +182,34 @@ impl Cosigning {
     /// Signs the newest committed checkpoint; the note has this signature alone.
     fn sign(&self, collected: &mut Collected, now: Timestamp) -> Option<Bytes> {
         let round = collected.rounds.newest()?;
-        let signature = self.cosigners.cosign(&round.checkpoint, &self.key, now)?;
+        let cosigners = collected.committees.at(round.checkpoint.height);
+        let signature = cosigners.cosign(&round.checkpoint, &self.key, now)?;
         let note = round.note_with(&signature)?;
-        round.add(&signature, &self.cosigners);
+        round.add(&signature, &collected.committees);
         collected.signed_in = slot(now);
         Some(note.into())
     }
 
-    /// Publishes the largest checkpoint that has a quorum, if it is better than the latest.
+    /// Publishes the newest checkpoint that has a quorum, if it is better than the latest.
     fn settle(&self, collected: &mut Collected) {
-        let quorum = self.cosigners.quorum();
-        let better = |size: u64, time: Timestamp| {
+        let better = |height: u64, time: Timestamp| {
             self.latest().is_none_or(|latest| {
-                let latest = &latest.checkpoint;
-                let newer = latest.cosigned_at().plus_seconds(NEWER_SECONDS) <= time;
-                size > latest.size() || (size == latest.size() && newer)
+                let known = latest.checkpoint.checkpoint().height;
+                let newer = latest.checkpoint.cosigned_at().plus_seconds(NEWER_SECONDS) <= time;
+                height > known || (height == known && newer)
             })
         };
+        let committees = &collected.committees;
         let cosigned = collected
             .rounds
-            .largest_with_quorum(quorum)
-            .filter(|(round, time)| better(round.checkpoint.size, *time))
-            .and_then(|(round, _)| round.cosigned(&self.cosigners));
+            .newest_with_quorum(committees)
+            .filter(|(round, time)| better(round.checkpoint.height, *time))
+            .and_then(|(round, _)| round.cosigned(committees));
         let Some(cosigned) = cosigned else {
             return;
         };
-        collected.rounds.forget_below(cosigned.checkpoint.size());
+        let height = cosigned.checkpoint.checkpoint().height;
+        collected.rounds.forget_below(height);
         let note = CosignedNote {
             checkpoint: cosigned.checkpoint.as_note().to_owned(),
             document: cosigned.document.to_string(),
@@ -213,9 +233,9 @@ const fn slot(time: Timestamp) -> u64 {
     time.as_unix() / REFRESH_SECONDS
 }
 
-fn reopen(cosigners: &Cosigners, note: CosignedNote) -> Option<Cosigned> {
+fn reopen(committees: &Committees, note: CosignedNote) -> Option<Cosigned> {
     let checkpoint = UnverifiedCheckpoint::parse(note.checkpoint.as_bytes()).ok()?;
-    let checkpoint = checkpoint.verify(cosigners).ok()?;
+    let checkpoint = checkpoint.verify(committees).ok()?;
     let digest = ContentDigest::of(note.document.as_bytes());
     (checkpoint.checkpoint().trusted_parties == digest).then_some(Cosigned {
         checkpoint,

@@ -1,4 +1,4 @@
-//! The checkpoints that wait for signatures, by the size of the ledger.
+//! The checkpoints that wait for signatures, by the height of their blocks.
 
 use super::Cosigned;
 use bytes::Bytes;
@@ -6,7 +6,7 @@ use protocol::{
     Timestamp,
     registry::{
         NetworkId,
-        checkpoint::{Checkpoint, Cosigners, UnverifiedCheckpoint, write_checkpoint},
+        checkpoint::{Checkpoint, Committees, UnverifiedCheckpoint, write_checkpoint},
         note::{NoteSignature, UnverifiedNote},
     },
 };
@@ -24,6 +24,7 @@ const EARLY_MAX: usize = 64;
 /// A note from another member, read but not checked.
 #[derive(Clone, Debug)]
 pub(super) struct Note {
+    pub(super) height: u64,
     pub(super) size: u64,
     pub(super) text: String,
     pub(super) signatures: Vec<NoteSignature>,
@@ -38,10 +39,12 @@ impl Note {
             return None;
         }
         let size = lines.next()?.parse().ok()?;
+        let height = lines.nth(1)?.strip_prefix("height ")?.parse().ok()?;
         let signatures = str::from_utf8(bytes).ok()?.strip_prefix(text.as_str())?;
         let signatures = signatures.trim_matches('\n').lines();
         let signatures: Result<_, _> = signatures.map(NoteSignature::parse).collect();
         Some(Self {
+            height,
             size,
             text,
             signatures: signatures.ok()?,
@@ -60,11 +63,12 @@ pub(super) struct Round {
 
 impl Round {
     /// Adds a signature if it is a member's and newer than what is there.
-    pub(super) fn add(&mut self, signature: &NoteSignature, cosigners: &Cosigners) {
+    pub(super) fn add(&mut self, signature: &NoteSignature, committees: &Committees) {
         let known = self.signatures.get(signature.name());
         if known.is_some_and(|(_, known)| known == signature) {
             return;
         }
+        let cosigners = committees.at(self.checkpoint.height);
         let Ok(time) = cosigners.verify(&self.checkpoint, signature) else {
             return;
         };
@@ -80,14 +84,15 @@ impl Round {
     }
 
     /// The latest time by which a quorum had signed.
-    fn quorum_time(&self, quorum: usize) -> Option<Timestamp> {
+    fn quorum_time(&self, committees: &Committees) -> Option<Timestamp> {
+        let quorum = committees.at(self.checkpoint.height).quorum();
         let mut times: Vec<Timestamp> = self.signatures.values().map(|(time, _)| *time).collect();
         times.sort_unstable_by(|a, b| b.cmp(a));
         times.get(quorum.checked_sub(1)?).copied()
     }
 
     /// The checkpoint with all signatures collected for it.
-    pub(super) fn cosigned(&self, cosigners: &Cosigners) -> Option<Cosigned> {
+    pub(super) fn cosigned(&self, committees: &Committees) -> Option<Cosigned> {
         let signatures = self
             .signatures
             .values()
@@ -95,7 +100,7 @@ impl Round {
         let note = write_checkpoint(&self.checkpoint, &signatures.collect::<Vec<_>>()).ok()?;
         let checkpoint = UnverifiedCheckpoint::parse(note.as_bytes()).ok()?;
         Some(Cosigned {
-            checkpoint: checkpoint.verify(cosigners).ok()?,
+            checkpoint: checkpoint.verify(committees).ok()?,
             document: self.document.clone(),
         })
     }
@@ -115,10 +120,10 @@ impl Rounds {
         &mut self,
         checkpoint: &Checkpoint,
         document: Arc<str>,
-        cosigners: &Cosigners,
+        committees: &Committees,
     ) {
-        let size = checkpoint.size;
-        if self.rounds.contains_key(&size) {
+        let height = checkpoint.height;
+        if self.rounds.contains_key(&height) {
             return;
         }
         let mut round = Round {
@@ -128,23 +133,23 @@ impl Rounds {
             signatures: BTreeMap::new(),
         };
         for (from, notes) in &mut self.early {
-            for note in notes.iter().filter(|note| note.size == size) {
-                merge(&mut round, *from, note, cosigners);
+            for note in notes.iter().filter(|note| note.height == height) {
+                merge(&mut round, *from, note, committees);
             }
-            notes.retain(|note| note.size > size);
+            notes.retain(|note| note.height > height);
         }
-        self.rounds.insert(size, round);
+        self.rounds.insert(height, round);
         if self.rounds.len() > ROUNDS_MAX {
             self.rounds.pop_first();
         }
     }
 
     /// Takes a member's note: into its round, or aside until the block is committed here.
-    pub(super) fn receive(&mut self, from: PeerKey, note: Note, cosigners: &Cosigners) {
+    pub(super) fn receive(&mut self, from: PeerKey, note: Note, committees: &Committees) {
         self.largest_size = self.largest_size.max(note.size);
-        if let Some(round) = self.rounds.get_mut(&note.size) {
-            merge(round, from, &note, cosigners);
-        } else if note.size > self.newest_size() {
+        if let Some(round) = self.rounds.get_mut(&note.height) {
+            merge(round, from, &note, committees);
+        } else if note.height > self.newest_height() {
             let early = self.early.entry(from).or_default();
             if early.len() >= EARLY_MAX {
                 early.pop_front();
@@ -153,8 +158,8 @@ impl Rounds {
         }
     }
 
-    pub(super) fn contains(&self, size: u64) -> bool {
-        self.rounds.contains_key(&size)
+    pub(super) fn contains(&self, height: u64) -> bool {
+        self.rounds.contains_key(&height)
     }
 
     /// The round of the last committed block.
@@ -164,34 +169,39 @@ impl Rounds {
             .map(std::collections::btree_map::OccupiedEntry::into_mut)
     }
 
-    pub(super) fn newest_size(&self) -> u64 {
-        self.rounds.last_key_value().map_or(0, |(size, _)| *size)
+    pub(super) fn newest_height(&self) -> u64 {
+        self.rounds
+            .last_key_value()
+            .map_or(0, |(height, _)| *height)
     }
 
     pub(super) fn dangerous_largest_size(&self) -> u64 {
         self.largest_size
     }
 
-    /// The largest checkpoint with a quorum's signatures, and the time by which the quorum had signed.
-    pub(super) fn largest_with_quorum(&self, quorum: usize) -> Option<(&Round, Timestamp)> {
-        let mut largest_first = self.rounds.values().rev();
-        largest_first.find_map(|round| Some((round, round.quorum_time(quorum)?)))
+    /// The newest checkpoint with a quorum's signatures, and the time by which the quorum had signed.
+    pub(super) fn newest_with_quorum(
+        &self,
+        committees: &Committees,
+    ) -> Option<(&Round, Timestamp)> {
+        let mut newest_first = self.rounds.values().rev();
+        newest_first.find_map(|round| Some((round, round.quorum_time(committees)?)))
     }
 
-    pub(super) fn forget_below(&mut self, size: u64) {
-        self.rounds = self.rounds.split_off(&size);
+    pub(super) fn forget_below(&mut self, height: u64) {
+        self.rounds = self.rounds.split_off(&height);
     }
 }
 
-fn merge(round: &mut Round, from: PeerKey, note: &Note, cosigners: &Cosigners) {
+fn merge(round: &mut Round, from: PeerKey, note: &Note, committees: &Committees) {
     if note.text != round.text {
-        // Two ledgers of one size: the note is the evidence, and holds no personal data.
+        // Two ledgers at one height: the note is the evidence, and holds no personal data.
         let ours = round.text.as_str();
         let signatures: String = note.signatures.iter().map(ToString::to_string).collect();
         tracing::error!(%from, ours, theirs = note.text.as_str(), signatures, "a member signs another ledger");
         return;
     }
     for signature in &note.signatures {
-        round.add(signature, cosigners);
+        round.add(signature, committees);
     }
 }

@@ -1,10 +1,6 @@
 //! Records on their way into a block, bounded and each once.
 
-use protocol::registry::{
-    RecordId,
-    merkle::TreeHash,
-    record::{RECORD_BYTES_MAX, Record},
-};
+use protocol::registry::{RecordId, merkle::TreeHash, record::Record};
 use registry_consensus::PeerKey;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,7 +19,8 @@ const REPEAT_AFTER: Duration = Duration::from_secs(2);
 /// Records told again at once.
 const REPEATED_MAX: usize = 256;
 
-const _: () = assert!(RECORDS_MAX * RECORD_BYTES_MAX <= 32 * 1024 * 1024);
+/// Bytes of records that wait: proposals may be longer than other records.
+pub const RECORDS_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Where a record came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +51,7 @@ pub struct Mempool {
     by_id: HashMap<RecordId, u64>,
     by_leaf: HashMap<TreeHash, u64>,
     per_origin: HashMap<Origin, usize>,
+    bytes: usize,
     next: u64,
 }
 
@@ -84,11 +82,15 @@ impl Mempool {
         let count = self.per_origin.entry(origin).or_default();
         // Half of the room is for this node's own clients, whatever the peers send.
         let full_of_origin = origin != Origin::Here
-            && (*count >= RECORDS_PER_PEER_MAX || self.waiting.len() >= RECORDS_MAX / 2);
-        if full_of_origin || self.waiting.len() >= RECORDS_MAX {
+            && (*count >= RECORDS_PER_PEER_MAX
+                || self.waiting.len() >= RECORDS_MAX / 2
+                || self.bytes >= RECORDS_BYTES_MAX / 2);
+        let full = self.waiting.len() >= RECORDS_MAX || self.bytes >= RECORDS_BYTES_MAX;
+        if full_of_origin || full {
             return Err(Full);
         }
         *count += 1;
+        self.bytes += record.as_bytes().len();
         self.by_id.insert(record.id(), self.next);
         self.by_leaf.insert(record.leaf_hash(), self.next);
         let waiting = Waiting {
@@ -141,6 +143,7 @@ impl Mempool {
         };
         if let Some(waiting) = self.waiting.remove(&place) {
             self.by_leaf.remove(&waiting.record.leaf_hash());
+            self.bytes -= waiting.record.as_bytes().len();
             if let Some(count) = self.per_origin.get_mut(&waiting.origin) {
                 *count -= 1;
                 if *count == 0 {

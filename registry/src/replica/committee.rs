@@ -13,7 +13,7 @@ fn peer(member: &Member) -> Peer {
     Peer {
         key: PeerKey::from_bytes(*member.consensus_key.as_bytes()),
         address: address(member),
-        vote: if member.validator {
+        vote: if member.validator && !member.suspended {
             Vote::Validator
         } else {
             Vote::Observer

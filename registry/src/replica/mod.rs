@@ -92,7 +92,6 @@ pub struct Replica {
 struct Committed {
     state: State<'static>,
     height: u64,
-    document: Arc<str>,
 }
 
 impl Replica {
@@ -108,22 +107,21 @@ impl Replica {
         now: Timestamp,
     ) -> Result<Self, OpenError> {
         let tip = store.tip()?;
-        let state = fold(&genesis, &store, tip.size)?;
+        let mut state = fold(&genesis, &store, tip.size)?;
+        state.end_block(tip.height);
         if state.checkpoint().root != tip.root {
             return Err(OpenError::Root);
         }
-        let cosigners = genesis.cosigners().clone();
-        let cosigning = Cosigning::new(cosigners, cosigning_key, store.clone());
-        let document: Arc<str> = state.trusted_parties_document().into();
+        let cosigning = Cosigning::new(state.committees(), cosigning_key, store.clone());
+        let document = state.trusted_parties_document();
         // Nobody listens yet; the first tick repeats the signature.
-        let _untold = cosigning.committed(&state.checkpoint(), document.clone(), Pace::Live, now);
+        let _untold = cosigning.committed(&state.checkpoint(), document, Pace::Live, now);
         Ok(Self {
             genesis,
             store,
             committed: RwLock::new(Committed {
                 state,
                 height: tip.height,
-                document,
             }),
             mempool: Mutex::default(),
             verified: Mutex::default(),

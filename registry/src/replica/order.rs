@@ -11,7 +11,10 @@ use crate::{
 use bytes::Bytes;
 use protocol::{
     Timestamp,
-    registry::record::{Body, Record, RecordError},
+    registry::{
+        checkpoint::Checkpoint,
+        record::{Body, Record, RecordError},
+    },
 };
 use registry_consensus::{
     Application, BLOCK_RECORDS_BYTES_MAX, BLOCK_RECORDS_MAX, CommitError, Committee, OrderedBlock,
@@ -107,8 +110,13 @@ impl Application for Replica {
         Ok(())
     }
 
-    fn committee(&self, _epoch: u64) -> Option<Committee> {
-        match committee(self.genesis.parties().members()) {
+    fn committee(&self, epoch: u64) -> Option<Committee> {
+        let committed = self.committed();
+        let members = committed
+            .state
+            .committee_of_epoch(epoch, committed.height)?;
+        drop(committed);
+        match committee(&members) {
             Ok(committee) => Some(committee),
             Err(error) => {
                 tracing::error!(%error, "the members make no committee");
@@ -118,7 +126,9 @@ impl Application for Replica {
     }
 
     fn change_awaits(&self) -> bool {
-        false
+        let committed = self.committed();
+        let next = committed.state.next_change_of_committee(committed.height);
+        next.is_some()
     }
 
     /// A node that is further behind fetches the records themselves, up to a cosigned checkpoint.
@@ -172,7 +182,14 @@ impl Replica {
     fn append(&self, block: &OrderedBlock) -> Result<(), BlockError> {
         if block.records.is_empty() {
             self.store.note_height(block.height)?;
-            self.write().height = block.height;
+            let mut committed = self.write();
+            committed.height = block.height;
+            let signed = committed.state.end_block(block.height);
+            let state = signed.then(|| committed.state.signed());
+            drop(committed);
+            if let Some((checkpoint, document)) = state {
+                self.cosign(&checkpoint, document, block.height);
+            }
             return Ok(());
         }
         let records = self.verified_records(&block.records)?;
@@ -190,30 +207,36 @@ impl Replica {
             for record in &records {
                 committed.state.apply(record, &context)?;
             }
+            committed.state.end_block(block.height);
             committed.height = block.height;
-            if records.iter().any(changes_document) {
-                committed.document = committed.state.trusted_parties_document().into();
+            if records.iter().any(decides) {
+                self.cosigning.follow(committed.state.committees());
             }
-            (committed.state.checkpoint(), committed.document.clone())
+            committed.state.signed()
         };
         if checkpoint.root != root {
             return Err(BlockError::Root);
         }
         self.forget(&records);
+        self.cosign(&checkpoint, document, block.height);
+        Ok(())
+    }
+
+    /// Signs the checkpoint of a block that is on the disk, unless the others have gone on long ago.
+    fn cosign(&self, checkpoint: &Checkpoint, document: Arc<str>, height: u64) {
         let tip = self
             .consensus
             .get()
             .map_or(0, registry_consensus::Handle::tip);
-        let pace = if tip > block.height.saturating_add(CATCHING_UP_BLOCKS) {
+        let pace = if tip > height.saturating_add(CATCHING_UP_BLOCKS) {
             Pace::CatchingUp
         } else {
             Pace::Live
         };
         let now = service::clock::now();
-        if let Some(note) = self.cosigning.committed(&checkpoint, document, pace, now) {
+        if let Some(note) = self.cosigning.committed(checkpoint, document, pace, now) {
             self.tell(&Message::Checkpoint(note), Recipients::All);
         }
-        Ok(())
     }
 
     fn forget(&self, records: &[Arc<Record>]) {
@@ -276,7 +299,7 @@ fn context(height: u64, time_ms: u64) -> BlockContext {
     }
 }
 
-/// Status lists are the one part of the trusted parties document that records change.
-fn changes_document(record: &Arc<Record>) -> bool {
-    matches!(record.body(), Body::StatusListVersion(_))
+/// Who signs checkpoints can change with a decision of the members alone.
+fn decides(record: &Arc<Record>) -> bool {
+    matches!(record.body(), Body::Proposal(_) | Body::Approval(_))
 }

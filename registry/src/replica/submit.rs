@@ -97,7 +97,9 @@ pub(super) const fn may_change(rejection: Rejection) -> bool {
         | Rejection::Conflict
         | Rejection::NotAuthorised
         | Rejection::Anchor
-        | Rejection::Expired => false,
+        | Rejection::Expired
+        | Rejection::Unfit
+        | Rejection::TooMany => false,
     }
 }
 

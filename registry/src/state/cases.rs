@@ -1,7 +1,9 @@
 //! Rules for KYC cases: the order of their steps, and the erasure of their evidence.
 
-use protocol::registry::KeyBytes;
+use std::collections::BTreeMap;
+
 use protocol::registry::record::{CaseEvent, Erasure, Record};
+use protocol::registry::{CaseId, KeyBytes};
 
 use super::{BlockContext, Rejection, State};
 
@@ -43,24 +45,41 @@ impl Case {
 }
 
 impl State<'_> {
-    /// An event comes from the case's issuer, is the next one, and is a step that the process definition of this block
-    /// allows now: not done yet, all that must come before it done, the case not closed.
-    pub(super) fn case_event(
+    /// Each event comes from the case's issuer, is the next one, and is a step that the process definition of this block
+    /// allows now: not done yet, all that must come before it done, the case not closed. Events that come together take
+    /// effect in their order, all or none.
+    pub(super) fn case_events(
         &mut self,
         record: &Record,
-        event: &CaseEvent,
         index: u64,
         block: &BlockContext,
     ) -> Result<(), Rejection> {
-        let issuer = self.issuer_of(record)?;
-        let mut case = match self.case(&event.case) {
-            Some(case) if case.issuer != issuer => return Err(Rejection::NotAuthorised),
-            Some(case) => case.clone(),
-            None => Case::opened_by(issuer),
-        };
-        Rejection::unless_next(event.sequence.into(), case.next_sequence.into())?;
+        let issuer = self.active_issuer_of(record, block)?;
+        let mut touched: BTreeMap<CaseId, Case> = BTreeMap::new();
+        for event in record.body().case_events() {
+            let known = touched.get(&event.case).or_else(|| self.case(&event.case));
+            let case = match known {
+                Some(case) if case.issuer != issuer => return Err(Rejection::NotAuthorised),
+                Some(case) => case.clone(),
+                None => Case::opened_by(issuer),
+            };
+            let case = self.after_event(case, event, index, block)?;
+            touched.insert(event.case, case);
+        }
+        self.cases.append(&mut touched);
+        Ok(())
+    }
 
-        let definition = self.genesis.parties().process_definition_at(block.height);
+    fn after_event(
+        &self,
+        mut case: Case,
+        event: &CaseEvent,
+        index: u64,
+        block: &BlockContext,
+    ) -> Result<Case, Rejection> {
+        Rejection::unless_next(event.sequence.into(), case.next_sequence.into())?;
+        let parties = self.parties_at(block.height);
+        let definition = parties.process_definition_at(block.height);
         if event.definition != definition.version {
             return Err(Rejection::InactiveDefinition {
                 active: definition.version,
@@ -76,25 +95,26 @@ impl State<'_> {
         if !allowed {
             return Err(Rejection::StepNotAllowed);
         }
-
         if step.terminal {
             case.stage = Stage::Closed;
         }
         case.steps.push(step.code);
         case.next_sequence += 1;
-        case.records.push(index);
-        self.cases.insert(event.case, case);
-        Ok(())
+        if case.records.last() != Some(&index) {
+            case.records.push(index);
+        }
+        Ok(case)
     }
 
-    /// The evidence of a closed case is erased once, by the case's issuer.
+    /// The evidence of a closed case is erased once, by the case's issuer, even if it has been retired since.
     pub(super) fn erasure(
         &mut self,
         record: &Record,
         erasure: &Erasure,
         index: u64,
+        block: &BlockContext,
     ) -> Result<(), Rejection> {
-        let issuer = self.issuer_of(record)?;
+        let issuer = self.issuer_of(record, block)?.first_record_key();
         let case = self.case(&erasure.case).ok_or(Rejection::Unknown)?;
         if case.issuer != issuer {
             return Err(Rejection::NotAuthorised);

@@ -4,22 +4,25 @@ use std::collections::BTreeSet;
 
 use protocol::registry::record::{CredentialBatch, Record, StatusListVersion};
 use protocol::registry::{
-    ContentDigest, KeyBytes, ListId, STATUS_LISTS_PER_ISSUER_MAX, StatusListEntry,
+    ContentDigest, Issuer, KeyBytes, ListId, STATUS_LISTS_PER_ISSUER_MAX, StatusListEntry,
 };
 
-use super::{Rejection, State};
+use super::{BlockContext, Rejection, State};
+
+/// A status list of an issuer, which is named by its first record key: nobody can take the id of another one's list.
+pub(super) type ListKey = (KeyBytes, ListId);
 
 /// The latest version of a status list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StatusList {
-    issuer: KeyBytes,
     sequence: u64,
     digest: ContentDigest,
 }
 
 impl StatusList {
-    pub(super) const fn entry(&self, list: ListId) -> StatusListEntry {
+    pub(super) fn entry(&self, issuer: &Issuer, list: ListId) -> StatusListEntry {
         StatusListEntry {
+            issuer: issuer.id.clone(),
             list,
             sequence: self.sequence,
             digest: self.digest,
@@ -38,8 +41,9 @@ impl State<'_> {
         record: &Record,
         batch: &CredentialBatch,
         index: u64,
+        block: &BlockContext,
     ) -> Result<(), Rejection> {
-        let issuer = self.issuer_of(record)?;
+        let issuer = self.active_issuer_of(record, block)?;
         let next = self.find(|layer| layer.next_batches.get(&issuer)).copied();
         let next = next.unwrap_or(0);
         Rejection::unless_next(batch.sequence, next)?;
@@ -48,16 +52,17 @@ impl State<'_> {
         Ok(())
     }
 
-    /// A list belongs to the issuer that recorded its first version; each version is the next one. An issuer has a bounded
-    /// number of lists, because every reader reads the document that names them all.
+    /// Each version of an issuer's list is the next one. An issuer has a bounded number of lists, because every reader reads
+    /// the document that names them all. Revocation does not end when an issuer is retired.
     pub(super) fn status_list_version(
         &mut self,
         record: &Record,
         version: &StatusListVersion,
+        block: &BlockContext,
     ) -> Result<(), Rejection> {
-        let issuer = self.issuer_of(record)?;
-        let next = match self.status_list(&version.list) {
-            Some(latest) if latest.issuer != issuer => return Err(Rejection::NotAuthorised),
+        let issuer = self.issuer_of(record, block)?.first_record_key();
+        let list = (issuer, version.list);
+        let next = match self.status_list(&list) {
             Some(latest) => latest.sequence + 1,
             None if self.lists_of(&issuer) >= STATUS_LISTS_PER_ISSUER_MAX => {
                 return Err(Rejection::NotAuthorised);
@@ -66,22 +71,19 @@ impl State<'_> {
         };
         Rejection::unless_next(version.sequence, next)?;
         let latest = StatusList {
-            issuer,
             sequence: version.sequence,
             digest: version.digest,
         };
-        self.status_lists.insert(version.list, latest);
-        let document = self.trusted_parties_document();
-        self.trusted_parties = ContentDigest::of(document.as_bytes());
+        self.status_lists.insert(list, latest);
         Ok(())
     }
 
     fn lists_of(&self, issuer: &KeyBytes) -> usize {
         let lists: BTreeSet<&ListId> = self
             .layers()
-            .flat_map(|layer| &layer.status_lists)
-            .filter(|(_list, version)| version.issuer == *issuer)
-            .map(|(list, _version)| list)
+            .flat_map(|layer| layer.status_lists.keys())
+            .filter(|(of, _list)| of == issuer)
+            .map(|(_issuer, list)| list)
             .collect();
         lists.len()
     }

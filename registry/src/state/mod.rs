@@ -7,6 +7,7 @@
 
 mod cases;
 mod consent;
+mod governance;
 mod issuance;
 mod rejection;
 
@@ -15,20 +16,22 @@ mod tests;
 
 pub use cases::Case;
 pub use consent::Application;
+pub use governance::{Adopted, Pending};
 pub use rejection::Rejection;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::successors;
 use std::sync::Arc;
 
-use issuance::StatusList;
+use governance::Governance;
+use issuance::{ListKey, StatusList};
 use protocol::Timestamp;
-use protocol::registry::checkpoint::Checkpoint;
+use protocol::registry::checkpoint::{Checkpoint, Committees};
 use protocol::registry::merkle::{Frontier, TreeHash};
 use protocol::registry::record::{Author, Body, CredentialBatch, Record};
 use protocol::registry::{
-    ApplicationId, BlocksDigest, CaseId, ContentDigest, Genesis, KeyBytes, ListId, RecordId,
-    StatusListEntry, TrustedParties,
+    ApplicationId, BlocksDigest, CaseId, ContentDigest, Genesis, Issuer, KeyBytes, Member, Parties,
+    RecordId, Standing, StatusListEntry, TrustedParties,
 };
 
 /// The block in which a record stands.
@@ -55,17 +58,20 @@ pub struct State<'below> {
     genesis: Arc<Genesis>,
     below: Option<&'below State<'below>>,
     block: BlockContext,
-    /// Which records stand in which blocks, the blocks up to `block`.
+    /// Which records stand in which blocks, up to the last block with records.
     blocks: BlocksDigest,
+    blocks_until: u64,
     tree: Frontier,
-    trusted_parties: ContentDigest,
+    /// The trusted parties document and its digest, unless it has changed since it was written last.
+    document: Option<(ContentDigest, Arc<str>)>,
+    governance: Arc<Governance>,
     records: BTreeMap<RecordId, u64>,
-    /// The next batch of each issuer, by its record key.
+    /// The next batch of each issuer, by its first record key, as in all that follows.
     next_batches: BTreeMap<KeyBytes, u64>,
     batches: BTreeMap<u64, CredentialBatch>,
     /// Leaves of batches that a designation has spent.
     spent: BTreeSet<(u64, u32)>,
-    status_lists: BTreeMap<ListId, StatusList>,
+    status_lists: BTreeMap<ListKey, StatusList>,
     cases: BTreeMap<CaseId, Case>,
     applications: BTreeMap<ApplicationId, Application>,
 }
@@ -74,13 +80,12 @@ impl State<'static> {
     /// The ledger without records.
     #[must_use]
     pub fn new(genesis: Arc<Genesis>) -> Self {
-        let document = TrustedParties::document(&genesis, &[]);
         let block = BlockContext {
             height: 0,
             time: Timestamp::from_unix(0),
         };
-        let trusted_parties = ContentDigest::of(document.as_bytes());
-        Self::layer(genesis, None, block, Frontier::default(), trusted_parties)
+        let governance = Arc::new(Governance::new(&genesis));
+        Self::layer(genesis, None, block, Frontier::default(), governance)
     }
 }
 
@@ -90,15 +95,17 @@ impl<'below> State<'below> {
         below: Option<&'below State<'below>>,
         block: BlockContext,
         tree: Frontier,
-        trusted_parties: ContentDigest,
+        governance: Arc<Governance>,
     ) -> Self {
         Self {
             genesis,
             below,
             block,
             blocks: below.map_or(BlocksDigest::START, |below| below.blocks),
+            blocks_until: below.map_or(0, |below| below.blocks_until),
             tree,
-            trusted_parties,
+            document: below.and_then(|below| below.document.clone()),
+            governance,
             records: BTreeMap::new(),
             next_batches: BTreeMap::new(),
             batches: BTreeMap::new(),
@@ -117,7 +124,7 @@ impl<'below> State<'below> {
             Some(self),
             self.block,
             self.tree.clone(),
-            self.trusted_parties,
+            Arc::clone(&self.governance),
         )
     }
 
@@ -132,50 +139,161 @@ impl<'below> State<'below> {
         }
         let index = self.tree.size();
         match record.body() {
-            Body::CredentialBatch(batch) => self.credential_batch(record, batch, index)?,
-            Body::StatusListVersion(version) => self.status_list_version(record, version)?,
-            Body::CaseEvent(event) => self.case_event(record, event, index, block)?,
+            Body::CredentialBatch(batch) => self.credential_batch(record, batch, index, block)?,
+            Body::StatusListVersion(version) => {
+                self.status_list_version(record, version, block)?;
+            }
+            Body::CaseEvent(_) | Body::CaseEventGroup(_) => {
+                self.case_events(record, index, block)?;
+            }
             Body::Designation(designation) => {
                 self.designation(record, designation, index, block)?
             }
             Body::Outcome(outcome) => self.outcome(record, outcome, index, block)?,
-            Body::Erasure(erasure) => self.erasure(record, erasure, index)?,
+            Body::Erasure(erasure) => self.erasure(record, erasure, index, block)?,
+            Body::Proposal(proposal) => self.proposal(record, proposal, index, block)?,
+            Body::Approval(approval) => self.approval(record, approval, block)?,
         }
-        if *block != self.block {
+        if self.changes_document(record, block) {
+            self.document = None;
+        }
+        if block.height != self.blocks_until {
             self.blocks = self.blocks.then(index, block.height, block.time);
         }
         let leaf = record.leaf_hash();
         self.tree.push(leaf);
         self.records.insert(record.id(), index);
         self.block = *block;
+        self.blocks_until = block.height;
         Ok(Accepted { index, leaf })
+    }
+
+    /// Ends a block whose records were applied, and says whether members sign a checkpoint of it: if it has records, or if
+    /// it is the first block in which other parties take part. Of several blocks that are ended at once only the last such
+    /// one counts.
+    pub fn end_block(&mut self, height: u64) -> bool {
+        let changed = self.governance.last_change_until(height);
+        if changed > self.block.height {
+            // Its time stays that of the last record: what a checkpoint says follows from the records alone.
+            self.block.height = changed;
+            self.document = None;
+        }
+        if self.document.is_none() {
+            let document = self.written_document();
+            self.document = Some((ContentDigest::of(document.as_bytes()), document));
+        }
+        self.block.height == height
     }
 
     /// What members sign after a block.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
+        let trusted_parties = match &self.document {
+            Some((digest, _document)) => *digest,
+            None => ContentDigest::of(self.written_document().as_bytes()),
+        };
         Checkpoint {
             network: self.genesis.network(),
             size: self.tree.size(),
             root: self.tree.root(),
             height: self.block.height,
             time: self.block.time,
-            trusted_parties: self.trusted_parties,
+            trusted_parties,
             blocks: self.blocks,
         }
     }
 
+    /// What members sign, and the document that it names.
+    #[must_use]
+    pub fn signed(&self) -> (Checkpoint, Arc<str>) {
+        (self.checkpoint(), self.trusted_parties_document())
+    }
+
     /// The document whose digest stands in the checkpoint.
     #[must_use]
-    pub fn trusted_parties_document(&self) -> String {
-        let mut latest: BTreeMap<ListId, StatusListEntry> = BTreeMap::new();
+    pub fn trusted_parties_document(&self) -> Arc<str> {
+        match &self.document {
+            Some((_digest, document)) => Arc::clone(document),
+            None => self.written_document(),
+        }
+    }
+
+    fn written_document(&self) -> Arc<str> {
+        let height = self.block.height;
+        let parties = self.governance.parties_at(height);
+        let mut latest: BTreeMap<ListKey, StatusListEntry> = BTreeMap::new();
         for layer in self.layers() {
-            for (list, status_list) in &layer.status_lists {
-                latest.entry(*list).or_insert(status_list.entry(*list));
+            for ((issuer, list), version) in &layer.status_lists {
+                let mut issuers = parties.issuers().iter();
+                if let Some(issuer) = issuers.find(|known| known.first_record_key() == *issuer) {
+                    let key = (issuer.first_record_key(), *list);
+                    let entry = || version.entry(issuer, *list);
+                    latest.entry(key).or_insert_with(entry);
+                }
             }
         }
-        let status_lists: Vec<StatusListEntry> = latest.into_values().collect();
-        TrustedParties::document(&self.genesis, &status_lists)
+        let mut status_lists: Vec<StatusListEntry> = latest.into_values().collect();
+        status_lists.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+        let standing = Standing {
+            height,
+            parties,
+            scheduled: &self.governance.scheduled(height),
+            status_lists: &status_lists,
+        };
+        TrustedParties::document(&self.genesis, &standing).into()
+    }
+
+    /// Status lists and decisions change the document, and so does the height at which a decision takes effect or an
+    /// epoch begins.
+    fn changes_document(&self, record: &Record, block: &BlockContext) -> bool {
+        let epochs = self.genesis.epochs();
+        let (before, now) = (self.block.height, block.height);
+        epochs.of(before) != epochs.of(now)
+            || self.governance.changes_between(before, now)
+            || matches!(
+                record.body(),
+                Body::StatusListVersion(_) | Body::Proposal(_) | Body::Approval(_)
+            )
+    }
+
+    /// Who takes part in a block of this height, which is not below that of the last block with a checkpoint.
+    #[must_use]
+    pub fn parties_at(&self, height: u64) -> &Arc<Parties> {
+        self.governance.parties_at(height)
+    }
+
+    /// The members of an epoch, those suspended marked; none before all blocks are committed that can change them.
+    #[must_use]
+    pub fn committee_of_epoch(&self, epoch: u64, committed: u64) -> Option<Arc<[Member]>> {
+        self.governance.committee_of_epoch(epoch, committed)
+    }
+
+    /// The first height above this one from which other members take part, if any are decided.
+    #[must_use]
+    pub fn next_change_of_committee(&self, height: u64) -> Option<u64> {
+        self.governance.next_change_of_committee(height)
+    }
+
+    /// The first height above this one from which other parties hold, if any are decided.
+    #[must_use]
+    pub fn next_change(&self, height: u64) -> Option<u64> {
+        self.governance.next_change(height)
+    }
+
+    /// Whose signatures the checkpoints of all heights need.
+    #[must_use]
+    pub fn committees(&self) -> Committees {
+        Committees::dangerous_derived(&self.genesis, self.governance.committees())
+    }
+
+    /// The proposals that wait for approvals, or have lapsed since.
+    pub fn proposals(&self) -> impl Iterator<Item = (RecordId, &Pending)> {
+        self.governance.pending()
+    }
+
+    /// The changes that were adopted, the oldest first.
+    pub fn adopted(&self) -> impl DoubleEndedIterator<Item = &Adopted> {
+        self.governance.adopted()
     }
 
     /// How many records the ledger has.
@@ -214,21 +332,34 @@ impl<'below> State<'below> {
             })
     }
 
-    fn status_list(&self, list: &ListId) -> Option<&StatusList> {
+    fn status_list(&self, list: &ListKey) -> Option<&StatusList> {
         self.find(|layer| layer.status_lists.get(list))
     }
 
-    /// The record key of the issuer that made a record.
-    fn issuer_of(&self, record: &Record) -> Result<KeyBytes, Rejection> {
+    /// The issuer that made a record; one that has been retired may still say what ends: revocations and erasures.
+    fn issuer_of(&self, record: &Record, block: &BlockContext) -> Result<&Issuer, Rejection> {
         let Author::Ed25519(key) = record.author() else {
             return Err(Rejection::NotAuthorised);
         };
         let key = KeyBytes::from_bytes(*key);
-        let mut issuers = self.genesis.parties().issuers().iter();
-        if issuers.any(|issuer| issuer.record_key == key) {
-            return Ok(key);
+        let mut issuers = self.parties_at(block.height).issuers().iter();
+        issuers
+            .find(|issuer| issuer.record_key == key)
+            .ok_or(Rejection::NotAuthorised)
+    }
+
+    /// The first record key of the issuer that made a record, if it still issues. Keys change; by its first one an issuer
+    /// is known for ever.
+    fn active_issuer_of(
+        &self,
+        record: &Record,
+        block: &BlockContext,
+    ) -> Result<KeyBytes, Rejection> {
+        let issuer = self.issuer_of(record, block)?;
+        if issuer.retired {
+            return Err(Rejection::NotAuthorised);
         }
-        Err(Rejection::NotAuthorised)
+        Ok(issuer.first_record_key())
     }
 
     /// This state and those below it, the newest first.

@@ -36,9 +36,15 @@ pub enum Rejection {
     /// The designation's path does not lead to the batch.
     #[error("the anchor is not in the batch")]
     Anchor,
-    /// The designation has expired, or would be expired at once.
-    #[error("the designation has expired")]
+    /// The designation or proposal has expired, or would be expired at once.
+    #[error("the time for this is over")]
     Expired,
+    /// The proposed change cannot be made of the parties as they are, or is too far ahead.
+    #[error("the change does not fit the parties")]
+    Unfit,
+    /// Too many proposals or changes wait already.
+    #[error("too many decisions wait already")]
+    TooMany,
 }
 
 impl Rejection {

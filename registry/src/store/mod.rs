@@ -159,7 +159,7 @@ impl Store {
             }
             let entry = keys::encode_entry(height, time, record.as_bytes());
             batch.insert(Key::Entry(size).bytes(), entry);
-            if let Some(key) = subject(record.body(), size) {
+            for key in subjects(record.body(), size) {
                 batch.insert(key.bytes(), &[]);
             }
             size += 1;
@@ -290,13 +290,19 @@ impl Store {
     }
 }
 
-/// The case or application that an entry belongs to.
-fn subject(body: &Body, index: u64) -> Option<Key> {
+/// The cases or the application that an entry belongs to; the same one perhaps more than once.
+fn subjects(body: &Body, index: u64) -> Vec<Key> {
     match body {
-        Body::CaseEvent(event) => Some(Key::Case(event.case, index)),
-        Body::Erasure(erasure) => Some(Key::Case(erasure.case, index)),
-        Body::Designation(designation) => Some(Key::Application(designation.application, index)),
-        Body::Outcome(outcome) => Some(Key::Application(outcome.application, index)),
-        Body::CredentialBatch(_) | Body::StatusListVersion(_) => None,
+        Body::CaseEvent(_) | Body::CaseEventGroup(_) => {
+            let events = body.case_events().iter();
+            events.map(|event| Key::Case(event.case, index)).collect()
+        }
+        Body::Erasure(erasure) => vec![Key::Case(erasure.case, index)],
+        Body::Designation(designation) => vec![Key::Application(designation.application, index)],
+        Body::Outcome(outcome) => vec![Key::Application(outcome.application, index)],
+        Body::CredentialBatch(_)
+        | Body::StatusListVersion(_)
+        | Body::Proposal(_)
+        | Body::Approval(_) => Vec::new(),
     }
 }

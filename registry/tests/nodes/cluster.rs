@@ -3,7 +3,7 @@
 use protocol::{
     identity::{Algorithm, SigningKey},
     registry::{
-        CaseId, Commitment, Genesis, MemberRole,
+        CaseId, Commitment, Epochs, Genesis, MemberRole,
         receipt::{VerifiedEntry, verify_receipt},
         record::{Body, CaseEvent, Record},
     },
@@ -24,6 +24,8 @@ use std::{
 use tempfile::TempDir;
 
 const DEADLINE: Duration = Duration::from_secs(60);
+/// Short, so that members change within a test.
+const EPOCH_BLOCKS: u64 = 20;
 const POLL: Duration = Duration::from_millis(25);
 
 /// Clusters share two processors: one at a time.
@@ -244,7 +246,7 @@ impl Cluster {
         let status = answer.status();
         let receipt = answer.text().await.unwrap();
         assert_eq!(status, StatusCode::OK, "{receipt}");
-        verify_receipt(&receipt, record.as_bytes(), self.genesis.cosigners()).unwrap()
+        verify_receipt(&receipt, record.as_bytes(), self.genesis.committees()).unwrap()
     }
 
     /// The same for a record whose turn may not have come: a node holds it for a while, and then says so.
@@ -255,8 +257,8 @@ impl Cluster {
             let status = answer.status();
             let text = answer.text().await.unwrap();
             if status == StatusCode::OK {
-                let cosigners = self.genesis.cosigners();
-                return verify_receipt(&text, record.as_bytes(), cosigners).unwrap();
+                let committees = self.genesis.committees();
+                return verify_receipt(&text, record.as_bytes(), committees).unwrap();
             }
             let problem: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(problem["code"], "out_of_sequence", "{text}");
@@ -372,7 +374,8 @@ fn genesis_of(
             .collect(),
     };
     let path = directory.join("genesis.json");
-    write_genesis("Test", &entries, &path).unwrap();
+    let epochs = Epochs::of_blocks(EPOCH_BLOCKS).unwrap();
+    write_genesis("Test", epochs, &entries, &path).unwrap();
     for node in nodes {
         std::fs::copy(&path, node.directory.join("genesis.json")).unwrap();
     }

@@ -71,7 +71,7 @@ async fn the_trusted_parties_are_shown_before_the_first_record() {
 fn checkpoint(cluster: &Cluster, answer: &Value) -> VerifiedCheckpoint {
     let note = answer["checkpoint"].as_str().unwrap();
     let note = UnverifiedCheckpoint::parse(note.as_bytes()).unwrap();
-    note.verify(cluster.genesis.cosigners()).unwrap()
+    note.verify(cluster.genesis.committees()).unwrap()
 }
 
 async fn assert_entry(cluster: &Cluster, node: usize, index: u64, record: &Record) {
@@ -84,7 +84,7 @@ async fn assert_entry(cluster: &Cluster, node: usize, index: u64, record: &Recor
         .text()
         .await
         .unwrap();
-    let entry = verify_receipt(&proof, record.as_bytes(), cluster.genesis.cosigners()).unwrap();
+    let entry = verify_receipt(&proof, record.as_bytes(), cluster.genesis.committees()).unwrap();
     assert_eq!(entry.index(), index);
     assert_eq!(
         cluster.get(node, "/entries/5").await.status(),

@@ -15,6 +15,7 @@ use protocol::{
 use registry_client::{Options, Reach, ReadError, Refusal, RegistryClient, SubmitError};
 use std::sync::Arc;
 
+const ISSUER: &str = "https://issuer.example";
 const LIST_URI: &str = "https://issuer.example/status/0";
 
 pub(crate) fn client(cluster: &Cluster) -> RegistryClient {
@@ -187,7 +188,7 @@ async fn the_latest_status_list_is_named_by_the_trusted_parties_and_mirrored() {
 
         let now = service::clock::now();
         let trusted = client.trusted_parties(now).await.unwrap();
-        let latest = trusted.status_list(LIST_URI).unwrap();
+        let latest = trusted.status_list(ISSUER, LIST_URI).unwrap();
         assert_eq!(latest.sequence, sequence);
         assert_eq!(client.status_list(&latest.digest).await.unwrap(), token);
     }

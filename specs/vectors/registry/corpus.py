@@ -44,7 +44,6 @@ def main():
     (FOLDER / "genesis.json").write_text(genesis_file, encoding="utf-8")
     network = sha256(genesis_file.encode())
     entries = entries_of(network, issuer)
-    digest = sha256(generate.trusted_parties(genesis, network, []).encode())
 
     sizes = sorted({1, 2, 3, 255, 256, 257, 511, 512, 513, 999, RECORDS} | set(range(40, RECORDS, 40)))
     checkpoints, receipts, blocks, first = [], [], bytes(32), 0
@@ -52,6 +51,7 @@ def main():
         height, time = 3 * number + 1, 1_795_000_000 + number
         blocks = sha256(b"tegata/blocks/v1\0" + blocks + struct.pack(">QQQ", first, height, time))
         text = f"tegata/{network.hex()}\n{size}\n{b64(root(entries[:size]))}\nheight {height}\ntime {time}\n"
+        digest = sha256(generate.trusted_parties(genesis, network, [], height).encode())
         text += f"trusted-parties {b64(digest)}\nblocks {b64(blocks)}\n"
         # A different quorum signs each time.
         quorum = [n for n in range(4) if n != number % 4]

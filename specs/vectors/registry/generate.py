@@ -261,6 +261,7 @@ def anchor_vectors(holders):
 # --- genesis, records, checkpoints, receipts ------------------------------------------------------------------------
 
 MEMBERS = ["consortium.example", "a.securities.example", "b.securities.example", "notary.example"]
+EPOCH_BLOCKS = 50
 STEPS = [
     {"code": 1, "name": "opened", "after": []},
     {"code": 2, "name": "identity_document", "after": [1]},
@@ -281,6 +282,7 @@ def genesis_document(cosigners, issuer):
             "peer_address": f"127.0.0.1:720{n}",
             "consensus_key": b64u(Ed25519Key(f"consensus {name}").public),
             "cosigning_key": b64u(cosigners[n].public),
+            "governance_key": b64u(Ed25519Key(f"governance {name}").public),
             "validator": True,
         }
         for n, name in enumerate(MEMBERS)
@@ -315,6 +317,7 @@ def genesis_document(cosigners, issuer):
     return {
         "tegata": "genesis/1",
         "name": "Vectors",
+        "epoch_blocks": EPOCH_BLOCKS,
         "members": members,
         "issuers": issuers,
         "verifiers": verifiers,
@@ -322,9 +325,15 @@ def genesis_document(cosigners, issuer):
     }
 
 
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def record(network, kind, body, key):
     statement = [1, network, kind, body, [key.algorithm, key.public]]
-    encoding = cbor(statement)
+    # Of a group of events its size and root are signed in the place of the events.
+    signed = [len(body), root([cbor(event) for event in body])] if kind == 9 else body
+    encoding = cbor([1, network, kind, signed, [key.algorithm, key.public]])
     signature = key.sign(b"tegata/record/v1\0" + encoding)
     return {
         "kind": kind,
@@ -356,20 +365,30 @@ def records(network, issuer, holder, outcome, leaves, anchors):
     made.append(record(network, 5, [application, 0, 1, filler("received")], outcome))
     made.append(record(network, 5, [application, 1, 2, filler("decided")], outcome))
     made.append(record(network, 6, [case, filler("erasure")], issuer))
+    change = canonical({"suspend_member": {"name": MEMBERS[3]}}).encode()
+    proposal = record(network, 7, [0, expires, change], Ed25519Key(f"governance {MEMBERS[0]}"))
+    made.append(proposal)
+    approval = [bytes.fromhex(proposal["id"])]
+    made.append(record(network, 8, approval, Ed25519Key(f"governance {MEMBERS[1]}")))
+    group = [[filler(f"case of group {n % 2}", 16), n // 2, n // 2 + 1, 1, filler(f"grouped {n}")] for n in range(5)]
+    made.append(record(network, 9, group, issuer))
     return made, uri
 
 
-def trusted_parties(genesis, network, status_lists):
+def trusted_parties(genesis, network, status_lists, height, members=None, scheduled=()):
     document = {
-        "tegata": "trusted-parties/1",
+        "tegata": "trusted-parties/2",
         "network": network.hex(),
-        "members": genesis["members"],
+        "epoch": height // EPOCH_BLOCKS,
+        "epoch_blocks": EPOCH_BLOCKS,
+        "members": members or genesis["members"],
+        "scheduled": list(scheduled),
         "issuers": genesis["issuers"],
         "verifiers": genesis["verifiers"],
         "process_definitions": genesis["process_definitions"],
         "status_lists": status_lists,
     }
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return canonical(document)
 
 
 def ledger_vectors():
@@ -388,9 +407,14 @@ def ledger_vectors():
 
     entries = [bytes.fromhex(entry["record"]) for entry in made]
     status_lists = [
-        {"list": sha256(uri.encode())[:16].hex(), "sequence": 0, "digest": sha256(b"a status list token").hex()}
+        {
+            "issuer": genesis["issuers"][0]["id"],
+            "list": sha256(uri.encode())[:16].hex(),
+            "sequence": 0,
+            "digest": sha256(b"a status list token").hex(),
+        }
     ]
-    document = trusted_parties(genesis, network, status_lists)
+    document = trusted_parties(genesis, network, status_lists, 10 * len(entries))
     checkpoints, receipts = [], []
     blocks = [bytes(32)]
     for first in range(len(entries)):
@@ -398,7 +422,7 @@ def ledger_vectors():
         blocks.append(sha256(b"tegata/blocks/v1\0" + blocks[-1] + place))
     for size in (1, 2, 7, len(entries)):
         lists = status_lists if size > 1 else []
-        digest = sha256(trusted_parties(genesis, network, lists).encode())
+        digest = sha256(trusted_parties(genesis, network, lists, 10 * size).encode())
         text = f"tegata/{network.hex()}\n{size}\n{b64(root(entries[:size]))}\nheight {10 * size}\ntime {1_795_000_000 + size}\n"
         text += f"trusted-parties {b64(digest)}\nblocks {b64(blocks[size])}\n"
         time = 1_795_000_010 + size
@@ -413,6 +437,38 @@ def ledger_vectors():
     write("checkpoints", {"cosigning_seeds": seeds, "checkpoints": checkpoints})
     write("receipts", {"receipts": receipts})
     write("trusted-parties", {"status_list_uri": uri, "document": document, "sha256": sha256(document.encode()).hex()})
+    handover_vectors(genesis, network, cosigners, issuer)
+
+
+def handover_vectors(genesis, network, cosigners, issuer):
+    """A member changes its cosigning key at height 150: the checkpoint of height 40 says so, and that of 160 is signed with it."""
+    entries = [bytes.fromhex(record(network, 1, [n, filler(f"batch {n}"), 3], issuer)["record"]) for n in range(2)]
+    renewed = Ed25519Key("cosigning again")
+    members = [dict(member) for member in genesis["members"]]
+    members[2]["cosigning_key"] = b64u(renewed.public)
+
+    def checkpoint(size, height, document, keys):
+        text = f"tegata/{network.hex()}\n{size}\n{b64(root(entries[:size]))}\nheight {height}\ntime {1_795_000_000 + height}\n"
+        text += f"trusted-parties {b64(sha256(document.encode()))}\nblocks {b64(filler('blocks'))}\n"
+        lines = [cosign(MEMBERS[n], keys[n], text, 1_795_000_001 + height) for n in (0, 2, 3)]
+        return text + "\n" + "".join(lines)
+
+    first = trusted_parties(genesis, network, [], 40, scheduled=[{"height": 150, "members": members}])
+    then = trusted_parties(genesis, network, [], 160, members=members)
+    after = checkpoint(2, 160, then, [cosigners[0], None, renewed, cosigners[3]])
+    path = "".join(b64(h) + "\n" for h in inclusion(1, entries))
+    write(
+        "handovers",
+        {
+            "handovers": [{"checkpoint": checkpoint(1, 40, first, cosigners), "document": first}],
+            "changed_at": 150,
+            "checkpoint": after,
+            "by_the_old_committee": checkpoint(2, 160, then, cosigners),
+            "document": then,
+            "record": entries[1].hex(),
+            "receipt": f"c2sp.org/tlog-proof@v1\nindex 1\n{path}\n{after}",
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -15,10 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
 KINDS = {1: "credential batch", 2: "status list version", 3: "case event", 4: "designation", 5: "outcome", 6: "erasure"}
-
-
-def sha256(data):
-    return hashlib.sha256(data).digest()
+KINDS |= {7: "proposal", 8: "approval", 9: "case event group"}
+sha256 = lambda data: hashlib.sha256(data).digest()
 
 
 def check(holds, problem):
@@ -62,11 +60,21 @@ def cbor(data):
 
 def read_record(data, network):
     """The kind and the id of a record, its author's signature checked."""
-    check(len(data) <= 4096, "the record is too long")
-    (version, of_network, kind, _body, (algorithm, key), signature), rest = cbor(data)
+    (version, of_network, kind, body, (algorithm, key), signature), rest = cbor(data)
+    check(len(data) <= (16384 if kind == 7 else 4096), "the record is too long")
     check(not rest and version == 1 and of_network == network and kind in KINDS, "not a record of this network")
     # The signed statement is the record with an array of five and without the signature (a head of two bytes and 64).
     statement = b"\x85" + data[1:-66]
+    if kind == 9:  # Of a group of events their number and the root over them are signed (RFC 6962, section 2.1).
+        head, nodes = 1 if len(body) < 24 else 2, []
+        rest = data[37 + head :]
+        for _ in body:
+            event, rest = rest, cbor(rest)[1]
+            nodes.append(sha256(b"\x00" + event[: len(event) - len(rest)]))
+        while len(nodes) > 1:
+            pairs = (nodes[at : at + 2] for at in range(0, len(nodes), 2))
+            nodes = [sha256(b"\x01" + b"".join(pair)) if pair[1:] else pair[0] for pair in pairs]
+        statement = statement[:37] + bytes([0x82, data[37] & 31, *data[38 : 37 + head], 0x58, 0x20]) + nodes[0] + statement[-36:]
     message = b"tegata/record/v1\0" + statement
     if algorithm == 0:
         ed25519.Ed25519PublicKey.from_public_bytes(key).verify(signature, message)

@@ -234,7 +234,10 @@ async fn case_is_closed(stage: &Stage, case: &str) -> anyhow::Result<String> {
             | Body::CredentialBatch(_)
             | Body::StatusListVersion(_)
             | Body::Designation(_)
-            | Body::Outcome(_) => {}
+            | Body::Outcome(_)
+            | Body::Proposal(_)
+            | Body::Approval(_)
+            | Body::CaseEventGroup(_) => {}
         }
     }
     ensure!(
@@ -293,7 +296,10 @@ async fn company_blind(stage: &Stage) -> anyhow::Result<String> {
             Body::CaseEvent(_)
             | Body::Erasure(_)
             | Body::CredentialBatch(_)
-            | Body::StatusListVersion(_) => continue,
+            | Body::StatusListVersion(_)
+            | Body::Proposal(_)
+            | Body::Approval(_)
+            | Body::CaseEventGroup(_) => continue,
         }
         ensure!(
             !ledger::names_anyone(entry.record(), &known),

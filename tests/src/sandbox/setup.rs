@@ -184,6 +184,7 @@ impl Site<'_> {
         let genesis = self.folder.join("genesis.json");
         let arguments = Arguments::new("genesis")
             .with("--name", "Tegata sandbox")
+            .with("--epoch-blocks", "50")
             .with_all(
                 "--members",
                 nodes.iter().map(|node| node.folder.join("member.json")),

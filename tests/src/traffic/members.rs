@@ -48,7 +48,9 @@ fn member(number: usize) -> anyhow::Result<Member> {
         peer_address: format!("m{number}.example:7201"),
         consensus_key: KeyBytes::from_bytes([u8::try_from(number)? + 100; 32]),
         cosigning_key: KeyBytes::from_bytes(public),
+        governance_key: KeyBytes::from_bytes([u8::try_from(number)? + 150; 32]),
         validator: true,
+        suspended: false,
     })
 }
 

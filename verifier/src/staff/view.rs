@@ -2,8 +2,8 @@
 
 use protocol::application::ApplicationState;
 use protocol::registry::receipt::VerifiedEntry;
-use protocol::registry::record::Body;
-use protocol::registry::{ApplicationId, Genesis};
+use protocol::registry::record::{Body, CaseEvent};
+use protocol::registry::{ApplicationId, CaseId, Genesis};
 use serde_json::{Value, json};
 
 use crate::application::record::{Application, Standing};
@@ -53,7 +53,7 @@ pub(super) fn whole(
             "issuer": application.credential.iss,
             "credential_expires": application.credential.expires.to_string(),
         },
-        "history": history.map(|entries| events(entries, genesis)),
+        "history": history.map(|entries| events(entries, report.case, genesis)),
         "decision": application.decision.as_ref().map(|decision| json!({
             "result": decision.verdict,
             "time": decision.time.to_string(),
@@ -71,30 +71,36 @@ pub(super) fn whole(
     })
 }
 
-fn events(entries: &[VerifiedEntry], genesis: &Genesis) -> Vec<Value> {
+fn events(entries: &[VerifiedEntry], case: Option<CaseId>, genesis: &Genesis) -> Vec<Value> {
     let definitions = genesis.parties().process_definitions();
-    entries
-        .iter()
-        .filter_map(|entry| match entry.record().body() {
-            Body::CaseEvent(event) => {
-                let definition = definitions
-                    .iter()
-                    .find(|definition| definition.version == event.definition);
-                let step = definition.and_then(|definition| definition.step(event.code));
-                Some(json!({
-                    "sequence": event.sequence,
-                    "step": step.map(|step| step.name.as_str()),
-                    "definition": event.definition,
-                    "index": entry.index(),
-                }))
-            }
-            Body::Erasure(_) => Some(json!({"step": "erased", "index": entry.index()})),
-            Body::CredentialBatch(_)
-            | Body::StatusListVersion(_)
-            | Body::Designation(_)
-            | Body::Outcome(_) => None,
+    let event = |entry: &VerifiedEntry, event: &CaseEvent| {
+        let definition = definitions
+            .iter()
+            .find(|definition| definition.version == event.definition);
+        let step = definition.and_then(|definition| definition.step(event.code));
+        json!({
+            "sequence": event.sequence,
+            "step": step.map(|step| step.name.as_str()),
+            "definition": event.definition,
+            "index": entry.index(),
         })
-        .collect()
+    };
+    let shown = |entry: &VerifiedEntry| match entry.record().body() {
+        // Who looks at an application sees the events of its case, not those that came with them.
+        body @ (Body::CaseEvent(_) | Body::CaseEventGroup(_)) => {
+            let of_case = body.case_events().iter();
+            let of_case = of_case.filter(|event| Some(event.case) == case);
+            of_case.map(|own| event(entry, own)).collect()
+        }
+        Body::Erasure(_) => vec![json!({"step": "erased", "index": entry.index()})],
+        Body::CredentialBatch(_)
+        | Body::StatusListVersion(_)
+        | Body::Designation(_)
+        | Body::Outcome(_)
+        | Body::Proposal(_)
+        | Body::Approval(_) => Vec::new(),
+    };
+    entries.iter().flat_map(shown).collect()
 }
 
 /// Findings as words, separated by commas.

@@ -77,7 +77,7 @@ impl StatusLists {
     ) -> Result<Arc<VerifiedStatusList>, StatusUnavailable> {
         let entry = sources
             .trusted
-            .status_list(uri)
+            .status_list(issuer.id.as_str(), uri)
             .ok_or(StatusUnavailable::Unlisted)?;
         let at_hand = self.at_hand(entry.list).filter(|list| {
             list.digest() == *entry.digest.as_bytes()

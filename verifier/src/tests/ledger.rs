@@ -14,7 +14,9 @@ use protocol::registry::checkpoint::{Checkpoint, write_checkpoint};
 use protocol::registry::merkle::{self, TreeHash};
 use protocol::registry::receipt::{VerifiedEntry, verify_receipt, write_receipt};
 use protocol::registry::record::{Body, Record, UnverifiedRecord};
-use protocol::registry::{BlocksDigest, ContentDigest, Genesis, StatusListEntry, TrustedParties};
+use protocol::registry::{
+    BlocksDigest, ContentDigest, Genesis, Standing, StatusListEntry, TrustedParties,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use service::clock;
@@ -95,7 +97,13 @@ impl Ledger {
     }
 
     fn document(&self) -> String {
-        TrustedParties::document(&self.genesis, &self.status_lists)
+        let standing = Standing {
+            height: self.size(),
+            parties: self.genesis.parties(),
+            scheduled: &[],
+            status_lists: &self.status_lists,
+        };
+        TrustedParties::document(&self.genesis, &standing)
     }
 
     fn checkpoint(&self) -> String {
@@ -131,7 +139,7 @@ impl Ledger {
         verify_receipt(
             &self.receipt(index),
             record.as_bytes(),
-            self.genesis.cosigners(),
+            self.genesis.committees(),
         )
         .unwrap()
     }

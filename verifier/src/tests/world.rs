@@ -176,13 +176,13 @@ fn genesis(
         json!({
             "name": format!("m{n}.example"), "role": "company", "url": node,
             "peer_address": format!("127.0.0.1:72{n:02}"), "consensus_key": public(key), "cosigning_key": public(key),
-            "validator": true,
+            "governance_key": public(key), "validator": true,
         })
     };
     let step =
         |code: u16, name: &str, after: &[u16]| json!({"code": code, "name": name, "after": after});
     json!({
-        "tegata": "genesis/1", "name": "test",
+        "tegata": "genesis/1", "name": "test", "epoch_blocks": 50,
         "members": members.iter().enumerate().map(member).collect::<Vec<_>>(),
         "issuers": [{
             "id": ISSUER, "name": "Consortium", "member": "m0.example", "record_key": public(issuer),
@@ -347,6 +347,7 @@ impl World {
         };
         let token = list.to_token(&claims, &self.issuer, &extras);
         let entry = StatusListEntry {
+            issuer: ISSUER.to_owned().try_into().unwrap(),
             list: ListId::of_uri(STATUS_URI),
             sequence: self.status_sequence,
             digest: ContentDigest::of(token.as_bytes()),

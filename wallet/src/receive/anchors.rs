@@ -4,7 +4,7 @@ use protocol::issuance::{
     AnchorProof, AnchorsError, AnchorsResponse, NotificationId, anchors_request,
 };
 use protocol::registry::receipt::{ReceiptError, verify_receipt};
-use protocol::registry::record::{Author, Body};
+use protocol::registry::record::Body;
 use protocol::registry::{Genesis, Issuer, merkle::ProofError};
 use vault::Changes;
 
@@ -43,11 +43,11 @@ pub(super) fn verify(
     issuer: &Issuer,
     genesis: &Genesis,
 ) -> Result<(), AnchorError> {
-    let entry = verify_receipt(&proof.receipt, &proof.record, genesis.cosigners())?;
+    let entry = verify_receipt(&proof.receipt, &proof.record, genesis.committees())?;
     let Body::CredentialBatch(batch) = entry.record().body() else {
         return Err(AnchorError::OtherRecord);
     };
-    let of_issuer = *entry.record().author() == Author::Ed25519(*issuer.record_key.as_bytes());
+    let of_issuer = issuer.is_author(entry.record().author());
     if entry.index() != proof.batch || !of_issuer {
         return Err(AnchorError::OtherRecord);
     }

@@ -233,7 +233,8 @@ fn genesis(urls: &[String], company: &Certificates) -> String {
         let index = usize::from(number) - 1;
         json!({
             "name": name, "role": "company", "url": urls[index], "peer_address": format!("127.0.0.1:{number}"),
-            "consensus_key": public(&key(number)), "cosigning_key": public(&key(number)), "validator": true,
+            "consensus_key": public(&key(number)), "cosigning_key": public(&key(number)),
+            "governance_key": public(&key(number)), "validator": true,
         })
     };
     let mut jwk = key(11).public_key().to_jwk();
@@ -251,7 +252,7 @@ fn genesis(urls: &[String], company: &Certificates) -> String {
     use base64::Engine as _;
     let root = base64::prelude::BASE64_STANDARD.encode(&company.root);
     json!({
-        "tegata": "genesis/1", "name": "test",
+        "tegata": "genesis/1", "name": "test", "epoch_blocks": 50,
         "members": [member("consortium.example", 1), member("a.securities.example", 2)],
         "issuers": [{
             "id": urls[2], "name": "Consortium", "member": "consortium.example", "record_key": public(&key(11)),

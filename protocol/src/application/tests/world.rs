@@ -61,7 +61,7 @@ fn genesis(members: &[SigningKey], issuer: &SigningKey) -> Genesis {
         json!({
             "name": format!("m{n}.example"), "role": "company", "url": format!("http://127.0.0.1:71{n:02}"),
             "peer_address": format!("127.0.0.1:72{n:02}"), "consensus_key": public(key), "cosigning_key": public(key),
-            "validator": true,
+            "governance_key": public(key), "validator": true,
         })
     };
     let step =
@@ -69,7 +69,7 @@ fn genesis(members: &[SigningKey], issuer: &SigningKey) -> Genesis {
     let mut jwk = issuer.public_key().to_jwk();
     jwk["kid"] = json!("1");
     let file = json!({
-        "tegata": "genesis/1", "name": "test",
+        "tegata": "genesis/1", "name": "test", "epoch_blocks": 50,
         "members": members.iter().enumerate().map(member).collect::<Vec<_>>(),
         "issuers": [{
             "id": ISSUER, "name": "Consortium", "member": "m0.example", "record_key": public(issuer),
@@ -253,7 +253,7 @@ impl World {
         verify_receipt(
             &receipt,
             self.ledger[index].as_bytes(),
-            self.genesis.cosigners(),
+            self.genesis.committees(),
         )
         .unwrap()
     }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checkpoint, CheckpointError, Cosigners, UnverifiedCheckpoint};
+use super::{Checkpoint, CheckpointError, Committees, UnverifiedCheckpoint};
 use crate::json::{self, Limits};
 use crate::registry::merkle::{PROOF_HASHES_MAX, TreeHash, verify_consistency};
 use crate::registry::note::NOTE_BYTES_MAX;
@@ -114,9 +114,9 @@ impl UnverifiedEvidence {
     /// # Errors
     ///
     /// Fails unless exactly that is shown.
-    pub fn verify(&self, cosigners: &Cosigners) -> Result<VerifiedEvidence, EvidenceError> {
+    pub fn verify(&self, committees: &Committees) -> Result<VerifiedEvidence, EvidenceError> {
         let signed =
-            |note: &str| UnverifiedCheckpoint::parse(note.as_bytes())?.signed_by(cosigners);
+            |note: &str| UnverifiedCheckpoint::parse(note.as_bytes())?.signed_by(committees);
         let (first, first_members) = signed(&self.first)?;
         let (second, second_members) = signed(&self.second)?;
         let shown = match &self.prefix {

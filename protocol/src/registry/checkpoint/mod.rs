@@ -6,6 +6,7 @@
 
 mod blocks;
 mod body;
+mod committees;
 mod evidence;
 mod quorum;
 
@@ -13,6 +14,7 @@ mod quorum;
 mod tests;
 
 pub use body::Checkpoint;
+pub use committees::{Committees, Handover, HandoverError, MemoryError};
 pub use evidence::{EVIDENCE_BYTES_MAX, EvidenceError, UnverifiedEvidence, VerifiedEvidence};
 pub use quorum::Cosigners;
 
@@ -70,13 +72,17 @@ impl UnverifiedCheckpoint {
         Checkpoint::parse(self.note.dangerous_text()).ok()
     }
 
-    /// Checks that a quorum of the network's members signed the checkpoint.
+    /// Checks that a quorum of the members in force at its height signed the checkpoint.
     ///
     /// # Errors
     ///
     /// Fails if a member's signature is wrong, the members that signed are no quorum, or the text is not a checkpoint
     /// of this network.
-    pub fn verify(self, cosigners: &Cosigners) -> Result<VerifiedCheckpoint, CheckpointError> {
+    pub fn verify(self, committees: &Committees) -> Result<VerifiedCheckpoint, CheckpointError> {
+        // The height is not trusted: whoever changes it has changed the text, and no signature holds.
+        let claimed = Checkpoint::parse(self.note.dangerous_text());
+        let height = claimed.map_or(0, |checkpoint| checkpoint.height);
+        let cosigners = committees.at(height);
         let note = self.note.verify(cosigners.keys())?;
         let checkpoint = Checkpoint::parse(note.text())?;
         if checkpoint.network != cosigners.network() {
@@ -97,8 +103,10 @@ impl UnverifiedCheckpoint {
     /// Fails if no member signed, a member's signature is wrong, or the text is not a checkpoint of this network.
     pub fn signed_by(
         self,
-        cosigners: &Cosigners,
+        committees: &Committees,
     ) -> Result<(Checkpoint, Vec<String>), CheckpointError> {
+        let height = self.dangerous_claim().map_or(0, |claim| claim.height);
+        let cosigners = committees.at(height);
         let note = self.note.verify(cosigners.keys())?;
         let checkpoint = Checkpoint::parse(note.text())?;
         if checkpoint.network != cosigners.network() {

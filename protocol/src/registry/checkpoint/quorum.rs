@@ -3,8 +3,8 @@
 use super::{Checkpoint, CheckpointError};
 use crate::Timestamp;
 use crate::identity::SigningKey;
-use crate::registry::NetworkId;
 use crate::registry::note::{KeyKind, NoteError, NoteKey, NoteSignature, Signer};
+use crate::registry::{KeyBytes, Member, NetworkId};
 
 /// The members of a network as cosigners of its checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,13 @@ pub struct Cosigners {
 }
 
 impl Cosigners {
+    /// The members that take part. Members' names have been checked and can be key names.
+    pub(in crate::registry) fn of(network: NetworkId, members: &[Member]) -> Self {
+        let in_force = members.iter().filter(|member| !member.suspended);
+        let keys = in_force.map(|member| (member.name.as_str(), *member.cosigning_key.as_bytes()));
+        Self::new(network, keys).expect("a member's name can be a key name")
+    }
+
     /// The members with their names and Ed25519 cosigning keys, each name and key once.
     ///
     /// # Errors
@@ -73,6 +80,23 @@ impl Cosigners {
             .ok_or(NoteError::Unsigned)?;
         let time = key.verify(&checkpoint.to_string(), signature)?;
         time.ok_or(NoteError::Signature)
+    }
+
+    /// How many members there are.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The members' names and cosigning keys.
+    pub fn members(&self) -> impl Iterator<Item = (String, KeyBytes)> {
+        let member = |key: &NoteKey| {
+            (
+                key.name().to_owned(),
+                KeyBytes::from_bytes(*key.public_key()),
+            )
+        };
+        self.keys.iter().map(member)
     }
 
     pub(super) fn keys(&self) -> &[NoteKey] {

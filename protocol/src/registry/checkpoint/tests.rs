@@ -13,7 +13,7 @@ fn cosigning_keys() -> Vec<SigningKey> {
 }
 
 fn verify(note: &str) -> Result<VerifiedCheckpoint, CheckpointError> {
-    UnverifiedCheckpoint::parse(note.as_bytes())?.verify(genesis().cosigners())
+    UnverifiedCheckpoint::parse(note.as_bytes())?.verify(genesis().committees())
 }
 
 /// A checkpoint of the network of the vectors.
@@ -72,7 +72,7 @@ fn every_byte_of_a_checkpoint_flipped_is_refused() {
     let note = signed(&checkpoint(), &[0, 1, 2]);
     for (at, changed) in flipped(note.as_bytes()) {
         let verified = UnverifiedCheckpoint::parse(&changed)
-            .and_then(|checkpoint| checkpoint.verify(genesis().cosigners()));
+            .and_then(|checkpoint| checkpoint.verify(genesis().committees()));
         assert!(verified.is_err(), "byte {at}");
     }
 }
@@ -281,7 +281,7 @@ fn of(stored: &[TreeHash], size: u64) -> Checkpoint {
 
 fn verified(evidence: &UnverifiedEvidence) -> Result<VerifiedEvidence, EvidenceError> {
     let text = evidence.to_json();
-    UnverifiedEvidence::parse(text.as_bytes())?.verify(genesis().cosigners())
+    UnverifiedEvidence::parse(text.as_bytes())?.verify(genesis().committees())
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn n8_nobody_is_accused_of_what_was_not_done() {
     assert!(UnverifiedEvidence::parse(good.as_bytes()).is_ok());
     for (_, text) in crate::registry::vectors::flipped_texts(&good) {
         if let Ok(evidence) = UnverifiedEvidence::parse(text.as_bytes())
-            && let Ok(shown) = evidence.verify(genesis().cosigners())
+            && let Ok(shown) = evidence.verify(genesis().committees())
         {
             // What is outside the signed parts of the notes may change; whom it names may not.
             assert_eq!(shown.members, ["b.securities.example"]);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-pub(super) fn canonical_json(value: &Value) -> String {
+pub(in crate::registry) fn canonical_json(value: &Value) -> String {
     let mut text = String::new();
     write(value, &mut text);
     text

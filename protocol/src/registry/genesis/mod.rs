@@ -1,6 +1,7 @@
 //! The genesis file: what a network starts from, and all that a reader has to trust (`specs/registry.md`, "Genesis").
 
 mod canonical;
+mod epochs;
 mod parties;
 mod parts;
 mod process;
@@ -9,19 +10,21 @@ mod trusted;
 #[cfg(test)]
 mod tests;
 
+pub use epochs::{Epochs, EpochsError};
 pub use parties::{Issuer, KeySet, Member, MemberRole, Parties, Purpose, Verifier};
 pub use parts::{CertificateDer, KeyBytes, ServiceUrl, ServiceUrlError};
 pub use process::{OPENED, ProcessDefinition, Step};
 pub use trusted::{
-    STATUS_LISTS_PER_ISSUER_MAX, StatusListEntry, TrustedParties, TrustedPartiesError,
+    Committee, SCHEDULED_COMMITTEES_MAX, STATUS_LISTS_PER_ISSUER_MAX, Standing, StatusListEntry,
+    TrustedParties, TrustedPartiesError,
 };
 
-use canonical::canonical_json;
+pub(super) use canonical::canonical_json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::NetworkId;
-use super::checkpoint::Cosigners;
+use super::checkpoint::{Committees, Cosigners};
 use crate::json::{self, JsonError, Limits};
 
 const FORMAT: &str = "genesis/1";
@@ -53,6 +56,7 @@ pub enum GenesisError {
 struct Document {
     tegata: String,
     name: String,
+    epoch_blocks: Epochs,
     members: Vec<Member>,
     issuers: Vec<Issuer>,
     verifiers: Vec<Verifier>,
@@ -64,8 +68,9 @@ struct Document {
 pub struct Genesis {
     network: NetworkId,
     name: String,
+    epochs: Epochs,
     parties: Parties,
-    cosigners: Cosigners,
+    committees: Committees,
 }
 
 impl Genesis {
@@ -89,15 +94,19 @@ impl Genesis {
             document.verifiers,
             document.process_definitions,
         )?;
-        let members = parties.members().iter();
-        let keys = members.map(|member| (member.name.as_str(), *member.cosigning_key.as_bytes()));
-        let cosigners = Cosigners::new(network, keys)
-            .map_err(|_cause| GenesisError::Invalid("a member's name"))?;
+        let mut issuers = parties.issuers().iter();
+        if parties.members().iter().any(|member| member.suspended)
+            || issuers.any(|issuer| issuer.retired || !issuer.former_record_keys.is_empty())
+        {
+            return Err(GenesisError::Invalid("a party with a past"));
+        }
+        let cosigners = Cosigners::of(network, parties.members());
         Ok(Self {
             network,
             name: document.name,
+            epochs: document.epoch_blocks,
+            committees: Committees::starting_with(cosigners, document.epoch_blocks),
             parties,
-            cosigners,
         })
     }
 
@@ -105,6 +114,7 @@ impl Genesis {
     #[must_use]
     pub fn to_json(
         name: &str,
+        epochs: Epochs,
         members: Vec<Member>,
         issuers: Vec<Issuer>,
         verifiers: Vec<Verifier>,
@@ -113,6 +123,7 @@ impl Genesis {
         let document = Document {
             tegata: FORMAT.to_owned(),
             name: name.to_owned(),
+            epoch_blocks: epochs,
             members,
             issuers,
             verifiers,
@@ -135,22 +146,34 @@ impl Genesis {
         &self.name
     }
 
-    /// Who takes part.
+    /// How the heights of blocks fall into epochs.
+    #[must_use]
+    pub const fn epochs(&self) -> Epochs {
+        self.epochs
+    }
+
+    /// Who takes part at the start.
     #[must_use]
     pub const fn parties(&self) -> &Parties {
         &self.parties
     }
 
-    /// Whose signatures a checkpoint needs.
+    /// The first committee.
     #[must_use]
-    pub const fn cosigners(&self) -> &Cosigners {
-        &self.cosigners
+    pub fn cosigners(&self) -> &Cosigners {
+        self.committees.at(0)
+    }
+
+    /// Whose signatures checkpoints need, as far as the genesis file says: until the members change.
+    #[must_use]
+    pub const fn committees(&self) -> &Committees {
+        &self.committees
     }
 }
 
 const SERIALISABLE: &str = "plain structures of text and numbers have a JSON form";
 
-fn canonical(document: &impl Serialize) -> String {
+pub(super) fn canonical(document: &impl Serialize) -> String {
     let value: Value = serde_json::to_value(document).expect(SERIALISABLE);
     canonical_json(&value)
 }

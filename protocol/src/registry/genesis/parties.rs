@@ -10,6 +10,7 @@ use super::{GenesisError, ProcessDefinition, process};
 
 use crate::credential::ClaimPath;
 use crate::identity::PublicKey;
+use crate::registry::record::Author;
 
 const MEMBERS_MAX: usize = 64;
 pub(super) const ISSUERS_MAX: usize = 64;
@@ -35,8 +36,13 @@ pub struct Member {
     pub consensus_key: KeyBytes,
     /// Its Ed25519 key that signs checkpoints.
     pub cosigning_key: KeyBytes,
+    /// Its Ed25519 key that signs proposals and approvals. It is not needed by a running node.
+    pub governance_key: KeyBytes,
     /// Whether it votes on blocks; a member that does not still checks and signs them.
     pub validator: bool,
+    /// Whether it takes no part until it is reinstated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
 }
 
 /// What a member is in the consortium.
@@ -69,6 +75,32 @@ pub struct Issuer {
     pub trust_anchors: Vec<CertificateDer>,
     /// The keys that sign its credentials where no chain is given, as a JWK set.
     pub jwks: KeySet,
+    /// Whether it issues no more; what it issued stays readable.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retired: bool,
+    /// Keys that signed its records before `record_key` did. The ledger keeps them: what they signed while they were in
+    /// force stands on it, and nothing that they sign any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_record_keys: Vec<KeyBytes>,
+}
+
+impl Issuer {
+    /// The record key that it had first. Keys change; by this one the ledger knows the issuer for ever.
+    #[must_use]
+    pub fn first_record_key(&self) -> KeyBytes {
+        let first = self.former_record_keys.first();
+        first.copied().unwrap_or(self.record_key)
+    }
+
+    /// Whether the author of a record that stands on the ledger is this issuer.
+    #[must_use]
+    pub fn is_author(&self, author: &Author) -> bool {
+        let Author::Ed25519(key) = author else {
+            return false;
+        };
+        let key = KeyBytes::from_bytes(*key);
+        self.record_key == key || self.former_record_keys.contains(&key)
+    }
 }
 
 /// A JWK set (RFC 7517) of public signing keys.
@@ -143,7 +175,19 @@ impl Parties {
         &self.members
     }
 
-    /// All issuers.
+    /// The members that take part: all but those suspended.
+    pub fn members_in_force(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| !member.suspended)
+    }
+
+    /// How many members in force decide together: all but the third of them that may be faulty.
+    #[must_use]
+    pub fn quorum(&self) -> usize {
+        let members = self.members_in_force().count();
+        members - members.saturating_sub(1) / 3
+    }
+
+    /// All issuers, also those that issue no more.
     #[must_use]
     pub fn issuers(&self) -> &[Issuer] {
         &self.issuers
@@ -186,7 +230,7 @@ impl Parties {
     }
 }
 
-fn check_members(members: &[Member]) -> Result<(), GenesisError> {
+pub(super) fn check_members(members: &[Member]) -> Result<(), GenesisError> {
     within("members", members.len(), 1, MEMBERS_MAX)?;
     distinct("members' names", members.iter().map(|member| &member.name))?;
     distinct(
@@ -196,6 +240,10 @@ fn check_members(members: &[Member]) -> Result<(), GenesisError> {
     distinct(
         "cosigning keys",
         members.iter().map(|member| member.cosigning_key),
+    )?;
+    distinct(
+        "governance keys",
+        members.iter().map(|member| member.governance_key),
     )?;
     distinct(
         "peer addresses",
@@ -214,12 +262,19 @@ fn check_members(members: &[Member]) -> Result<(), GenesisError> {
         if host.is_empty() || port.parse::<u16>().is_err() {
             return Err(GenesisError::Invalid("a peer address"));
         }
-        for key in [member.consensus_key, member.cosigning_key] {
+        for key in [
+            member.consensus_key,
+            member.cosigning_key,
+            member.governance_key,
+        ] {
             ed25519_zebra::VerificationKey::try_from(*key.as_bytes())
                 .map_err(|_cause| GenesisError::Invalid("a member's key"))?;
         }
     }
-    if !members.iter().any(|member| member.validator) {
+    if !members
+        .iter()
+        .any(|member| member.validator && !member.suspended)
+    {
         return Err(GenesisError::Invalid("a network without validators"));
     }
     Ok(())
@@ -231,10 +286,9 @@ fn check_issuers(issuers: &[Issuer], members: &[Member]) -> Result<(), GenesisEr
         "issuers' identifiers",
         issuers.iter().map(|issuer| issuer.id.as_str()),
     )?;
-    distinct(
-        "record keys",
-        issuers.iter().map(|issuer| issuer.record_key),
-    )?;
+    let former = issuers.iter().flat_map(|issuer| &issuer.former_record_keys);
+    let record_keys = issuers.iter().map(|issuer| &issuer.record_key);
+    distinct("record keys", record_keys.chain(former))?;
     for issuer in issuers {
         check_name("an issuer's name", &issuer.name)?;
         check_member(&issuer.member, members)?;
@@ -243,6 +297,12 @@ fn check_issuers(issuers: &[Issuer], members: &[Member]) -> Result<(), GenesisEr
         within(
             "an issuer's trust anchors",
             issuer.trust_anchors.len(),
+            0,
+            KEYS_MAX,
+        )?;
+        within(
+            "an issuer's former record keys",
+            issuer.former_record_keys.len(),
             0,
             KEYS_MAX,
         )?;

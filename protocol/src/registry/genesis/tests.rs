@@ -3,6 +3,8 @@ use crate::registry::ContentDigest;
 use crate::registry::checkpoint::{UnverifiedCheckpoint, VerifiedCheckpoint};
 use crate::registry::vectors::{file, list, read, text};
 
+const ISSUER: &str = "https://issuer.consortium.example";
+
 fn changed(from: &str, to: &str) -> Result<Genesis, GenesisError> {
     let file = file("genesis.json");
     assert!(file.contains(from), "{from}");
@@ -14,7 +16,7 @@ fn last_checkpoint() -> VerifiedCheckpoint {
     let note = text(list(&vectors, "checkpoints").last().unwrap(), "note").to_owned();
     let genesis = Genesis::parse(file("genesis.json").as_bytes()).unwrap();
     let checkpoint = UnverifiedCheckpoint::parse(note.as_bytes()).unwrap();
-    checkpoint.verify(genesis.cosigners()).unwrap()
+    checkpoint.verify(genesis.committees()).unwrap()
 }
 
 #[test]
@@ -32,6 +34,7 @@ fn the_genesis_file_of_the_vectors_is_read_and_written() {
 
     let written = Genesis::to_json(
         genesis.name(),
+        genesis.epochs(),
         parties.members().to_vec(),
         parties.issuers().to_vec(),
         parties.verifiers().to_vec(),
@@ -56,6 +59,12 @@ fn files_in_another_shape_or_spelling_are_refused() {
         ("\"terminal\": true", "\"terminal\": true, \"then\": []"),
         ("\"code\": 1,", "\"code\": 1, \"terminal\": false,"),
         ("\"code\": 1,", "\"code\": -1,"),
+        ("\"epoch_blocks\": 50", "\"epoch_blocks\": 9"),
+        ("\"epoch_blocks\": 50", "\"epoch_blocks\": 100001"),
+        (
+            "\"validator\": true",
+            "\"validator\": true, \"suspended\": false",
+        ),
         ("http://127.0.0.1:7100", "ftp://127.0.0.1:7100"),
         ("http://127.0.0.1:7100", "http://user@127.0.0.1:7100"),
         ("http://127.0.0.1:7100", "http://127.0.0.1:7100/?q"),
@@ -103,6 +112,10 @@ fn parties_that_do_not_fit_together_are_refused() {
             "\"member\": \"stranger.example\"",
         ),
         ("127.0.0.1:7201", "127.0.0.1:7200"),
+        (
+            "\"validator\": true",
+            "\"validator\": true, \"suspended\": true",
+        ),
         ("127.0.0.1:7201", "127.0.0.1"),
         ("127.0.0.1:7201", "127.0.0.1:72011"),
         ("\"kty\": \"OKP\"", "\"kty\": \"oct\""),
@@ -195,16 +208,22 @@ fn the_trusted_parties_document_is_that_of_the_vectors() {
     let genesis = Genesis::parse(file("genesis.json").as_bytes()).unwrap();
     assert_eq!(trusted.parties(), genesis.parties());
     let entry = trusted
-        .status_list(text(&vectors, "status_list_uri"))
+        .status_list(ISSUER, text(&vectors, "status_list_uri"))
         .unwrap();
     assert_eq!(entry.digest, ContentDigest::of(b"a status list token"));
     assert!(
         trusted
-            .status_list("https://issuer.consortium.example/status/1")
+            .status_list(ISSUER, "https://issuer.consortium.example/status/1")
             .is_none()
     );
 
-    let written = TrustedParties::document(&genesis, trusted.status_lists());
+    let standing = Standing {
+        height: last_checkpoint().checkpoint().height,
+        parties: genesis.parties(),
+        scheduled: &[],
+        status_lists: trusted.status_lists(),
+    };
+    let written = TrustedParties::document(&genesis, &standing);
     assert_eq!(written, document);
 }
 

@@ -100,6 +100,12 @@ impl NoteKey {
         self.id
     }
 
+    /// The public key.
+    #[must_use]
+    pub const fn public_key(&self) -> &[u8; 32] {
+        &self.public_key
+    }
+
     pub(in crate::registry) fn is_of(&self, signature: &NoteSignature) -> bool {
         self.name == signature.name && self.id == signature.key_id
     }

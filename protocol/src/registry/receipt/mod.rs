@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use super::checkpoint::{CheckpointError, Cosigners, UnverifiedCheckpoint, VerifiedCheckpoint};
+use super::checkpoint::{CheckpointError, Committees, UnverifiedCheckpoint, VerifiedCheckpoint};
 use super::merkle::{PROOF_HASHES_MAX, ProofError, TreeHash, verify_inclusion};
 use super::note::NOTE_BYTES_MAX;
 use super::record::{Record, RecordError, UnverifiedRecord};
@@ -79,10 +79,10 @@ impl UnverifiedReceipt {
     pub fn verify(
         self,
         record: &[u8],
-        cosigners: &Cosigners,
+        committees: &Committees,
     ) -> Result<VerifiedEntry, ReceiptError> {
-        let record = UnverifiedRecord::decode(record)?.verify(&cosigners.network())?;
-        let checkpoint = self.checkpoint.verify(cosigners)?;
+        let record = UnverifiedRecord::decode(record)?.verify(&committees.network())?;
+        let checkpoint = self.checkpoint.verify(committees)?;
         verify_inclusion(
             &self.path,
             self.index,
@@ -134,9 +134,9 @@ impl VerifiedEntry {
 pub fn verify_receipt(
     text: &str,
     record: &[u8],
-    cosigners: &Cosigners,
+    committees: &Committees,
 ) -> Result<VerifiedEntry, ReceiptError> {
-    UnverifiedReceipt::parse(text)?.verify(record, cosigners)
+    UnverifiedReceipt::parse(text)?.verify(record, committees)
 }
 
 /// Writes a receipt: index, path and the note of the checkpoint.

@@ -16,7 +16,7 @@ fn sample() -> (Record, String) {
 }
 
 fn verify(text: &str, record: &[u8]) -> Result<VerifiedEntry, ReceiptError> {
-    verify_receipt(text, record, genesis().cosigners())
+    verify_receipt(text, record, genesis().committees())
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_receipt_of_another_network_is_refused() {
     let (record, receipt) = sample();
     let file = crate::registry::vectors::file("genesis.json").replace("Vectors", "Another");
     let other = crate::registry::Genesis::parse(file.as_bytes()).unwrap();
-    let refused = verify_receipt(&receipt, record.as_bytes(), other.cosigners());
+    let refused = verify_receipt(&receipt, record.as_bytes(), other.committees());
     assert_eq!(
         refused,
         Err(ReceiptError::Record(RecordError::WrongNetwork))

@@ -1,13 +1,16 @@
-//! What a record says: fixed-size fields only, so that no text about a person or a company can stand in it.
+//! What a record says: fixed-size fields only, so that no text about a person or a company can stand in it. Proposals alone
+//! carry text, about the parties themselves.
 
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
+use super::group::{self, CaseEventGroup};
 use super::{RecordError, array, bytes};
 use crate::Timestamp;
 use crate::registry::anchor::{AnchorOpening, BATCH_DEPTH_MAX};
+use crate::registry::governance::Change;
 use crate::registry::merkle::TreeHash;
-use crate::registry::{ApplicationId, CaseId, Commitment, ContentDigest, ListId};
+use crate::registry::{ApplicationId, CaseId, Commitment, ContentDigest, ListId, RecordId};
 
 /// The statement of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,12 @@ pub enum Body {
     Outcome(Outcome),
     /// An issuer destroyed the evidence of a closed case.
     Erasure(Erasure),
+    /// A member proposed a change of the parties.
+    Proposal(Box<Proposal>),
+    /// A member agreed to a proposal.
+    Approval(Approval),
+    /// Several steps of cases were done.
+    CaseEventGroup(CaseEventGroup),
 }
 
 /// Kind 1: the root over the anchors of an interval.
@@ -100,7 +109,41 @@ pub struct Erasure {
     pub commitment: Commitment,
 }
 
+/// Kind 7: a change that a member proposes, and thereby approves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// The change does not take effect below this height; 0 if as soon as may be.
+    pub activation_height: u64,
+    /// After this time it cannot be adopted.
+    pub expires: Timestamp,
+    /// What is to change.
+    pub change: Change,
+}
+
+/// Kind 8: a member's agreement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// The record of the proposal.
+    pub proposal: RecordId,
+}
+
 impl Body {
+    /// The steps of cases that it says were done; none for other kinds.
+    #[must_use]
+    pub fn case_events(&self) -> &[CaseEvent] {
+        match self {
+            Self::CaseEvent(event) => std::slice::from_ref(event),
+            Self::CaseEventGroup(group) => group.events(),
+            Self::CredentialBatch(_)
+            | Self::StatusListVersion(_)
+            | Self::Designation(_)
+            | Self::Outcome(_)
+            | Self::Erasure(_)
+            | Self::Proposal(_)
+            | Self::Approval(_) => &[],
+        }
+    }
+
     /// The number of the record's kind on the wire.
     #[must_use]
     pub const fn kind(&self) -> u8 {
@@ -111,6 +154,9 @@ impl Body {
             Self::Designation(_) => 4,
             Self::Outcome(_) => 5,
             Self::Erasure(_) => 6,
+            Self::Proposal(_) => 7,
+            Self::Approval(_) => 8,
+            Self::CaseEventGroup(_) => 9,
         }
     }
 
@@ -129,10 +175,8 @@ impl Body {
                 to.bytes(version.digest.as_bytes())?.ok()
             }
             Self::CaseEvent(event) => {
-                to.array(5)?.bytes(event.case.as_bytes())?;
-                to.u32(event.sequence)?.u16(event.code)?;
-                to.u32(event.definition)?;
-                to.bytes(event.commitment.as_bytes())?.ok()
+                encode_case_event(event, to)?;
+                Ok(())
             }
             Self::Designation(designation) => {
                 to.array(5)?.bytes(designation.application.as_bytes())?;
@@ -150,6 +194,31 @@ impl Body {
                 to.array(2)?.bytes(erasure.case.as_bytes())?;
                 to.bytes(erasure.commitment.as_bytes())?.ok()
             }
+            Self::Proposal(proposal) => {
+                to.array(3)?.u64(proposal.activation_height)?;
+                to.u64(proposal.expires.as_unix())?;
+                to.bytes(proposal.change.to_json().as_bytes())?.ok()
+            }
+            Self::Approval(approval) => to.array(1)?.bytes(approval.proposal.as_bytes())?.ok(),
+            Self::CaseEventGroup(group) => group.encode(to),
+        }
+    }
+
+    /// As [`Self::encode`], in the form that is signed: of a group its root stands for its events.
+    pub(super) fn encode_signed<W: Write>(
+        &self,
+        to: &mut Encoder<W>,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        match self {
+            Self::CaseEventGroup(group) => group.encode_root(to),
+            Self::CredentialBatch(_)
+            | Self::StatusListVersion(_)
+            | Self::CaseEvent(_)
+            | Self::Designation(_)
+            | Self::Outcome(_)
+            | Self::Erasure(_)
+            | Self::Proposal(_)
+            | Self::Approval(_) => self.encode(to),
         }
     }
 
@@ -161,6 +230,9 @@ impl Body {
             4 => designation(from).map(Self::Designation),
             5 => outcome(from).map(Self::Outcome),
             6 => erasure(from).map(Self::Erasure),
+            7 => proposal(from).map(|proposal| Self::Proposal(Box::new(proposal))),
+            8 => approval(from).map(Self::Approval),
+            9 => group::decode(from).map(Self::CaseEventGroup),
             _ => Err(RecordError::Malformed),
         }
     }
@@ -188,7 +260,7 @@ fn status_list_version(from: &mut Decoder<'_>) -> Result<StatusListVersion, Reco
     })
 }
 
-fn case_event(from: &mut Decoder<'_>) -> Result<CaseEvent, RecordError> {
+pub(super) fn case_event(from: &mut Decoder<'_>) -> Result<CaseEvent, RecordError> {
     array(from, 5)?;
     Ok(CaseEvent {
         case: CaseId::from_bytes(bytes(from)?),
@@ -226,6 +298,32 @@ fn erasure(from: &mut Decoder<'_>) -> Result<Erasure, RecordError> {
         case: CaseId::from_bytes(bytes(from)?),
         commitment: Commitment::from_bytes(bytes(from)?),
     })
+}
+
+fn proposal(from: &mut Decoder<'_>) -> Result<Proposal, RecordError> {
+    array(from, 3)?;
+    Ok(Proposal {
+        activation_height: from.u64()?,
+        expires: Timestamp::from_unix(from.u64()?),
+        change: Change::parse(from.bytes()?).map_err(|_cause| RecordError::Malformed)?,
+    })
+}
+
+fn approval(from: &mut Decoder<'_>) -> Result<Approval, RecordError> {
+    array(from, 1)?;
+    Ok(Approval {
+        proposal: RecordId::from_bytes(bytes(from)?),
+    })
+}
+
+pub(super) fn encode_case_event<W: Write>(
+    event: &CaseEvent,
+    to: &mut Encoder<W>,
+) -> Result<(), minicbor::encode::Error<W::Error>> {
+    to.array(5)?.bytes(event.case.as_bytes())?;
+    to.u32(event.sequence)?.u16(event.code)?;
+    to.u32(event.definition)?;
+    to.bytes(event.commitment.as_bytes())?.ok()
 }
 
 fn encode_opening<W: Write>(

@@ -6,6 +6,7 @@
 mod author;
 mod batch;
 mod body;
+mod group;
 
 #[cfg(test)]
 mod tests;
@@ -13,8 +14,10 @@ mod tests;
 pub use author::Author;
 pub use batch::BatchError;
 pub use body::{
-    Body, CaseEvent, CredentialBatch, Designation, Erasure, Outcome, StatusListVersion,
+    Approval, Body, CaseEvent, CredentialBatch, Designation, Erasure, Outcome, Proposal,
+    StatusListVersion,
 };
+pub use group::{CaseEventGroup, GROUP_EVENTS_MAX, GroupSizeError};
 
 use minicbor::{Decoder, Encoder};
 use sha2::{Digest as _, Sha256};
@@ -23,8 +26,11 @@ use super::merkle::TreeHash;
 use super::{NetworkId, RecordId};
 use crate::identity::SigningKey;
 
-/// No record is longer.
-pub const RECORD_BYTES_MAX: usize = 4096;
+/// No record is longer. Only proposals, which carry a change of the parties, may be longer than
+/// [`ORDINARY_RECORD_BYTES_MAX`].
+pub const RECORD_BYTES_MAX: usize = 16 * 1024;
+/// No record of a kind other than a proposal is longer.
+pub const ORDINARY_RECORD_BYTES_MAX: usize = 4096;
 
 const VERSION: u8 = 1;
 const SIGNATURE_TAG: &[u8] = b"tegata/record/v1\0";
@@ -33,8 +39,8 @@ const ID_TAG: &[u8] = b"tegata/record-id/v1\0";
 /// Why bytes are not a record of this network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// Longer than [`RECORD_BYTES_MAX`].
-    #[error("the record is longer than {RECORD_BYTES_MAX} bytes")]
+    /// Longer than a record of its kind may be.
+    #[error("the record is too long")]
     TooLong,
     /// Not the structure of any kind of record.
     #[error("the record is malformed")]
@@ -93,6 +99,10 @@ impl UnverifiedRecord {
         let mut from = Decoder::new(bytes);
         array(&mut from, 6)?;
         let statement = Statement::decode(&mut from)?;
+        let is_proposal = matches!(statement.body, Body::Proposal(_));
+        if bytes.len() > ORDINARY_RECORD_BYTES_MAX && !is_proposal {
+            return Err(RecordError::TooLong);
+        }
         let signature = self::bytes(&mut from)?;
         if statement.encode_signed(&signature) != bytes {
             return Err(RecordError::NotCanonical);
@@ -174,30 +184,32 @@ impl Record {
 }
 
 impl Statement {
-    /// The encoding that is signed: the record without its signature.
+    /// The encoding that is signed: the record without its signature, and of a group of events the root alone.
     fn encode(&self) -> Vec<u8> {
         let mut to = Encoder::new(Vec::new());
         to.array(5).expect(VEC_GROWS);
-        self.encode_fields(&mut to).expect(VEC_GROWS);
+        self.encode_head(&mut to).expect(VEC_GROWS);
+        self.body.encode_signed(&mut to).expect(VEC_GROWS);
+        self.author.encode(&mut to).expect(VEC_GROWS);
         to.into_writer()
     }
 
     fn encode_signed(&self, signature: &[u8; 64]) -> Vec<u8> {
         let mut to = Encoder::new(Vec::new());
         to.array(6).expect(VEC_GROWS);
-        self.encode_fields(&mut to).expect(VEC_GROWS);
+        self.encode_head(&mut to).expect(VEC_GROWS);
+        self.body.encode(&mut to).expect(VEC_GROWS);
+        self.author.encode(&mut to).expect(VEC_GROWS);
         to.bytes(signature).expect(VEC_GROWS);
         to.into_writer()
     }
 
-    fn encode_fields<W: minicbor::encode::Write>(
+    fn encode_head<W: minicbor::encode::Write>(
         &self,
         to: &mut Encoder<W>,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
         to.u8(VERSION)?.bytes(self.network.as_bytes())?;
-        to.u8(self.body.kind())?;
-        self.body.encode(to)?;
-        self.author.encode(to)
+        to.u8(self.body.kind())?.ok()
     }
 
     fn decode(from: &mut Decoder<'_>) -> Result<Self, RecordError> {

@@ -88,12 +88,11 @@ fn tree(bytes: &[u8]) -> Item {
     Item::read(&mut Decoder::new(bytes))
 }
 
-/// Whether the list is the path in a designation, the only part of a record that may be longer or shorter.
-fn is_path(items: &[Item]) -> bool {
-    items.len() == 3
-        && items
-            .iter()
-            .all(|item| matches!(item, Item::Bytes(bytes) if bytes.len() == 32))
+/// Whether the list is the path in a designation or the events of a group, which may be longer or shorter.
+fn is_of_any_length(items: &[Item]) -> bool {
+    let hash = |item: &Item| matches!(item, Item::Bytes(bytes) if bytes.len() == 32);
+    let event = |item: &Item| matches!(item, Item::List(fields) if fields.len() == 5);
+    (items.len() == 3 && items.iter().all(hash)) || (items.len() == 5 && items.iter().all(event))
 }
 
 #[test]
@@ -119,7 +118,7 @@ fn records_are_encoded_signed_and_named_as_the_vectors_say() {
         }
         kinds.insert(record.body().kind());
     }
-    assert_eq!(kinds, (1..=6).collect());
+    assert_eq!(kinds, (1..=9).collect());
 }
 
 #[test]
@@ -241,7 +240,7 @@ fn neg_l04_no_place_of_a_record_takes_text_or_anything_but_its_own_kind_of_value
     .collect();
     for record in records().1 {
         let changes = tree(record.as_bytes()).changed(&|place| match place {
-            Item::List(items) if is_path(items) => Vec::new(),
+            Item::List(items) if is_of_any_length(items) => Vec::new(),
             Item::Number(_) | Item::Bytes(_) | Item::List(_) | Item::Raw(_) => strangers.clone(),
         });
         assert!(changes.len() > 100);
@@ -256,7 +255,7 @@ fn neg_l04_no_place_of_a_record_takes_text_or_anything_but_its_own_kind_of_value
 fn neg_l04_no_byte_string_takes_more_or_fewer_bytes_and_no_list_more_or_fewer_items() {
     for record in records().1 {
         let changes = tree(record.as_bytes()).changed(&|place| match place {
-            Item::List(items) if is_path(items) => Vec::new(),
+            Item::List(items) if is_of_any_length(items) => Vec::new(),
             Item::List(items) => {
                 let longer = [items.as_slice(), &[Item::Number(0)]].concat();
                 let shorter = items[..items.len() - 1].to_vec();
@@ -324,6 +323,71 @@ fn neg_l04_a_record_over_the_size_limit_is_refused_before_it_is_read() {
     );
     let above = vec![0; RECORD_BYTES_MAX + 1];
     assert_eq!(UnverifiedRecord::decode(&above), Err(RecordError::TooLong));
+}
+
+#[test]
+fn neg_l04_only_a_proposal_may_be_longer_than_other_records() {
+    let designation = records().1.into_iter().find_map(|record| {
+        let Body::Designation(designation) = record.body() else {
+            return None;
+        };
+        Some(designation.clone())
+    });
+    let mut member = crate::registry::vectors::genesis().parties().members()[0].clone();
+    let long = "a".repeat(ORDINARY_RECORD_BYTES_MAX);
+    member.url = format!("https://{long}.example").try_into().unwrap();
+    let proposal = Body::Proposal(Box::new(Proposal {
+        activation_height: 0,
+        expires: designation.unwrap().expires,
+        change: crate::registry::governance::Change::UpdateMember { member },
+    }));
+    let record = Record::sign(NETWORK, proposal, &key());
+    assert!(record.as_bytes().len() > ORDINARY_RECORD_BYTES_MAX);
+    assert_eq!(decode_and_verify(record.as_bytes()), Ok(record));
+
+    let event = |n: u32| CaseEvent {
+        case: CaseId::from_bytes([1; 16]),
+        sequence: u32::MAX - n,
+        code: u16::MAX,
+        definition: u32::MAX,
+        commitment: Commitment::from_bytes([2; 32]),
+    };
+    let group = CaseEventGroup::of((0..64).map(event).collect()).unwrap();
+    let record = Record::sign(NETWORK, Body::CaseEventGroup(group), &key());
+    assert!(record.as_bytes().len() > ORDINARY_RECORD_BYTES_MAX);
+    assert_eq!(
+        decode_and_verify(record.as_bytes()),
+        Err(RecordError::TooLong)
+    );
+}
+
+#[test]
+fn a_group_has_one_to_sixty_four_events_and_its_root_is_signed() {
+    let event = |n: u32| CaseEvent {
+        case: CaseId::from_bytes([1; 16]),
+        sequence: n,
+        code: 2,
+        definition: 1,
+        commitment: Commitment::from_bytes([2; 32]),
+    };
+    let events = |count: u32| (0..count).map(event).collect::<Vec<_>>();
+    assert_eq!(CaseEventGroup::of(events(0)), Err(GroupSizeError));
+    assert_eq!(CaseEventGroup::of(events(65)), Err(GroupSizeError));
+    for count in [1, 2, 23, 24, 64] {
+        let group = CaseEventGroup::of(events(count)).unwrap();
+        let record = Record::sign(NETWORK, Body::CaseEventGroup(group.clone()), &key());
+        assert_eq!(decode_and_verify(record.as_bytes()), Ok(record.clone()));
+        // Other events under the same signature are not what was signed.
+        let mut others = events(count);
+        others[0].code = 3;
+        let forged = Statement {
+            body: Body::CaseEventGroup(CaseEventGroup::of(others).unwrap()),
+            ..record.statement.clone()
+        };
+        let signature = key().sign(&tagged(SIGNATURE_TAG, &record.statement.encode()));
+        let refused = decode_and_verify(&forged.encode_signed(&signature));
+        assert_eq!(refused, Err(RecordError::Signature));
+    }
 }
 
 #[test]

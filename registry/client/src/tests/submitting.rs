@@ -21,7 +21,7 @@ async fn a_record_is_submitted_through_another_members_node() {
         let verified = protocol::registry::receipt::verify_receipt(
             receipt.text(),
             record.as_bytes(),
-            world.genesis.cosigners(),
+            world.genesis.committees(),
         );
         assert!(verified.is_ok());
     }

@@ -11,8 +11,8 @@ use protocol::registry::merkle::{self, TreeHash};
 use protocol::registry::receipt::write_receipt;
 use protocol::registry::record::{Body, CaseEvent, Record};
 use protocol::registry::{
-    BlocksDigest, CaseId, Commitment, ContentDigest, Genesis, KeyBytes, Member, MemberRole,
-    ProcessDefinition, Step, TrustedParties,
+    BlocksDigest, CaseId, Commitment, ContentDigest, Epochs, Genesis, KeyBytes, Member, MemberRole,
+    ProcessDefinition, Standing, Step, TrustedParties,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -47,7 +47,9 @@ pub(super) fn genesis(urls: &[String]) -> Arc<Genesis> {
         peer_address: format!("127.0.0.1:{}", 1000 + n),
         consensus_key: public(100 + u8::try_from(n).unwrap()),
         cosigning_key: public(1 + u8::try_from(n).unwrap()),
+        governance_key: public(150 + u8::try_from(n).unwrap()),
         validator: true,
+        suspended: false,
     };
     let step = |code, after: &[u16], terminal| Step {
         code,
@@ -60,8 +62,16 @@ pub(super) fn genesis(urls: &[String]) -> Arc<Genesis> {
         activation_height: 0,
         steps: vec![step(1, &[], false), step(2, &[1], true)],
     };
+    let epochs = Epochs::of_blocks(10).unwrap();
     let members = urls.iter().enumerate().map(member).collect();
-    let file = Genesis::to_json("Test", members, Vec::new(), Vec::new(), vec![definition]);
+    let file = Genesis::to_json(
+        "Test",
+        epochs,
+        members,
+        Vec::new(),
+        Vec::new(),
+        vec![definition],
+    );
     Arc::new(Genesis::parse(file.as_bytes()).unwrap())
 }
 
@@ -118,7 +128,13 @@ impl Ledger {
     }
 
     fn document(&self) -> String {
-        TrustedParties::document(&self.genesis, &[])
+        let standing = Standing {
+            height: self.size(),
+            parties: self.genesis.parties(),
+            scheduled: &[],
+            status_lists: &[],
+        };
+        TrustedParties::document(&self.genesis, &standing)
     }
 
     fn receipt(&self, index: u64) -> String {

@@ -41,7 +41,9 @@ impl Told {
             .map(|index| (5 + index / 2, NOW.as_unix() + index / 2))
             .collect();
         let mut told = Self {
-            document: State::new(network.genesis.clone()).trusted_parties_document(),
+            document: State::new(network.genesis.clone())
+                .trusted_parties_document()
+                .to_string(),
             checkpoint: State::new(network.genesis.clone()).checkpoint(),
             network,
             records: records

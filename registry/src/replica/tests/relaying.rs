@@ -41,7 +41,7 @@ async fn an_outcome_waits_for_its_slot_and_then_has_its_receipt() {
         let Relayed::Recorded(receipt) = replica.relay(outcome.as_bytes()).await.unwrap() else {
             panic!("it stands");
         };
-        let entry = verify_receipt(&receipt, outcome.as_bytes(), network.genesis.cosigners());
+        let entry = verify_receipt(&receipt, outcome.as_bytes(), network.genesis.committees());
         assert_eq!(entry.unwrap().index(), height);
     }
     running.abort();

@@ -51,11 +51,11 @@ async fn a_receipt_comes_with_the_block_and_verifies_offline() {
     let submission = submit(&replica, &record);
     commit_next(&replica, 1).await;
     let receipt = submission.await.unwrap().unwrap();
-    let entry = verify_receipt(&receipt, record.as_bytes(), network.genesis.cosigners()).unwrap();
+    let entry = verify_receipt(&receipt, record.as_bytes(), network.genesis.committees()).unwrap();
     assert_eq!(entry.index(), 0);
     // Again, after it is final: the same place.
     let receipt = replica.submit(record.as_bytes()).await.unwrap();
-    let entry = verify_receipt(&receipt, record.as_bytes(), network.genesis.cosigners()).unwrap();
+    let entry = verify_receipt(&receipt, record.as_bytes(), network.genesis.committees()).unwrap();
     assert_eq!(entry.index(), 0);
 }
 

@@ -1,3 +1,4 @@
+mod governance;
 mod network;
 mod rules;
 mod sequences;

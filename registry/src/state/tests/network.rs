@@ -10,8 +10,8 @@ use protocol::registry::record::{
     StatusListVersion,
 };
 use protocol::registry::{
-    ApplicationId, CaseId, Commitment, ContentDigest, Genesis, Issuer, KeyBytes, KeySet, ListId,
-    Member, MemberRole, ProcessDefinition, Step,
+    ApplicationId, CaseId, Commitment, ContentDigest, Epochs, Genesis, Issuer, KeyBytes, KeySet,
+    ListId, Member, MemberRole, ProcessDefinition, Step,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -21,6 +21,8 @@ use crate::state::{BlockContext, State};
 /// From this height on the second process definition is active, in which a case can be closed only after its residence
 /// check.
 pub(super) const SECOND_DEFINITION: u64 = 100;
+/// The length of an epoch.
+pub(super) const EPOCH_BLOCKS: u64 = 10;
 /// How many holders each batch has.
 pub(super) const HOLDERS: u8 = 4;
 
@@ -30,34 +32,55 @@ pub(super) fn genesis() -> Arc<Genesis> {
 }
 
 fn new_genesis() -> Genesis {
-    let member = Member {
-        name: "consortium.example".to_owned(),
-        role: MemberRole::Consortium,
-        url: "http://127.0.0.1:7100".to_owned().try_into().unwrap(),
-        peer_address: "127.0.0.1:7200".to_owned(),
-        consensus_key: public(&key(201)),
-        cosigning_key: public(&key(202)),
-        validator: true,
-    };
-    let issuer = |n: u8| Issuer {
-        id: format!("https://issuer{n}.example").try_into().unwrap(),
-        name: format!("Issuer {n}"),
-        member: "consortium.example".to_owned(),
-        record_key: public(&issuer(n)),
-        application_key: KeyBytes::from_bytes([n; 32]),
-        trust_anchors: Vec::new(),
-        jwks: KeySet { keys: Vec::new() },
-    };
     let definitions = vec![
         definition(1, 0, &[1]),
         definition(2, SECOND_DEFINITION, &[5]),
     ];
-    let issuers = vec![issuer(0), issuer(1)];
-    let file = Genesis::to_json("Test", vec![member], issuers, Vec::new(), definitions);
+    let issuers = vec![issuer_entry(0), issuer_entry(1)];
+    let members = (0..4).map(member).collect();
+    let epochs = Epochs::of_blocks(EPOCH_BLOCKS).unwrap();
+    let file = Genesis::to_json("Test", epochs, members, issuers, Vec::new(), definitions);
     Genesis::parse(file.as_bytes()).unwrap()
 }
 
-fn definition(version: u32, activation_height: u64, close_after: &[u16]) -> ProcessDefinition {
+pub(super) fn member(n: u8) -> Member {
+    Member {
+        name: format!("member{n}.example"),
+        role: MemberRole::Company,
+        url: format!("http://127.0.0.1:71{n:02}").try_into().unwrap(),
+        peer_address: format!("127.0.0.1:72{n:02}"),
+        consensus_key: public(&key(200 + n)),
+        cosigning_key: public(&key(220 + n)),
+        governance_key: public(&governor(n)),
+        validator: true,
+        suspended: false,
+    }
+}
+
+/// The key with which a member decides.
+pub(super) fn governor(member: u8) -> SigningKey {
+    key(240 + member)
+}
+
+pub(super) fn issuer_entry(n: u8) -> Issuer {
+    Issuer {
+        id: format!("https://issuer{n}.example").try_into().unwrap(),
+        name: format!("Issuer {n}"),
+        member: "member0.example".to_owned(),
+        record_key: public(&issuer(n)),
+        application_key: KeyBytes::from_bytes([n; 32]),
+        trust_anchors: Vec::new(),
+        jwks: KeySet { keys: Vec::new() },
+        retired: false,
+        former_record_keys: Vec::new(),
+    }
+}
+
+pub(super) fn definition(
+    version: u32,
+    activation_height: u64,
+    close_after: &[u16],
+) -> ProcessDefinition {
     let steps: [(u16, &str, &[u16]); 6] = [
         (1, "opened", &[]),
         (2, "identity_document", &[1]),
@@ -97,7 +120,7 @@ pub(super) fn outcome_key(application: u8) -> SigningKey {
     key(150 + application)
 }
 
-fn public(key: &SigningKey) -> KeyBytes {
+pub(super) fn public(key: &SigningKey) -> KeyBytes {
     KeyBytes::from_bytes(key.public_key().to_bytes().try_into().unwrap())
 }
 

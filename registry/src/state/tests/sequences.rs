@@ -211,7 +211,10 @@ fn order_of_cases_holds(log: &Log) {
             Body::CredentialBatch(_)
             | Body::StatusListVersion(_)
             | Body::Designation(_)
-            | Body::Outcome(_) => {}
+            | Body::Outcome(_)
+            | Body::Proposal(_)
+            | Body::Approval(_)
+            | Body::CaseEventGroup(_) => {}
         }
     }
 }
