@@ -184,8 +184,8 @@ async fn neg_l01_l03_l04_records_that_must_not_stand_are_refused_and_change_noth
             .0,
         400
     );
-    assert_eq!(cluster.refused(0, &vec![0; 4096]).await.0, 400);
-    assert_eq!(cluster.refused(0, &vec![0; 4097]).await.0, 413);
+    assert_eq!(cluster.refused(0, &vec![0; 16 * 1024]).await.0, 400);
+    assert_eq!(cluster.refused(0, &vec![0; 16 * 1024 + 1]).await.0, 413);
     let json = cluster
         .client
         .post(cluster.url(0, "/records"))
