@@ -7,6 +7,7 @@
 //! **Trusted**: the machine. All keys are development keys, all people are invented, and everything listens on loopback.
 
 pub mod canary;
+pub mod cluster;
 pub mod demo;
 pub mod holder;
 pub mod journey;

@@ -118,6 +118,16 @@ impl Process {
         }
     }
 
+    /// Sends a signal to the program, which must not have ended.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let id = self
+            .child
+            .id()
+            .with_context(|| format!("{} has ended", self.name))?;
+        let pid = Pid::from_raw(id.try_into()?).context("a process has a positive id")?;
+        kill_process(pid, signal).with_context(|| format!("signalling {}", self.name))
+    }
+
     /// The id of its process, while it runs.
     pub fn id(&self) -> Option<u32> {
         self.child.id()
