@@ -9,6 +9,7 @@
 pub mod canary;
 pub mod cluster;
 pub mod demo;
+pub mod faults;
 pub mod holder;
 pub mod journey;
 pub mod ledger;
