@@ -59,7 +59,8 @@ async fn main() -> ExitCode {
 /// Whether nothing was violated.
 async fn run(cli: Cli) -> anyhow::Result<bool> {
     let program = match cli.program {
-        Some(program) => program,
+        // A node on a disk of its own is started from another folder.
+        Some(program) => program.canonicalize()?,
         None => tokio::task::spawn_blocking(Programs::build)
             .await??
             .registry(),
