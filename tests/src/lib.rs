@@ -6,6 +6,7 @@
 //!
 //! **Trusted**: the machine. All keys are development keys, all people are invented, and everything listens on loopback.
 
+pub mod bench;
 pub mod canary;
 pub mod cluster;
 pub mod demo;

@@ -66,6 +66,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
             .registry(),
     };
     let seed = cli.seed.unwrap_or_else(|| service::random::os().next_u64());
+    eprintln!("seed {seed}");
     let figures = [
         cli.kills,
         cli.cluster_kills,
@@ -86,7 +87,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
     };
     let mut holds = true;
     let mut report = |outcome: Outcome| -> anyhow::Result<()> {
-        holds &= outcome.violations.is_empty();
+        holds &= outcome.holds();
         if cli.json {
             println!("{}", serde_json::to_string(&outcome)?);
         } else {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use protocol::base64url;
 use protocol::identity::{Algorithm, SigningKey};
-use protocol::registry::{Genesis, MemberRole};
+use protocol::registry::{Epochs, Genesis, MemberRole};
 use registry::genesis::{Entries, write_genesis};
 use registry::setup::{Exposure, NewMember, setup};
 use serde_json::{Value, json};
@@ -108,7 +108,8 @@ fn write(
         )?],
     };
     let path = folder.join("genesis.json");
-    write_genesis("Faults", &entries, &path)?;
+    let epochs = Epochs::of_blocks(plan.epoch_blocks)?;
+    write_genesis("Faults", epochs, &entries, &path)?;
     for node in nodes {
         std::fs::copy(&path, node.folder.join("genesis.json"))?;
     }

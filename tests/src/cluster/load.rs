@@ -48,13 +48,13 @@ pub struct Load {
 impl Load {
     /// Starts clients of all nodes.
     pub fn start(cluster: &Cluster, pace: Pace, seed: u64) -> anyhow::Result<Self> {
-        Self::start_at(cluster, cluster.urls(), pace, seed)
+        Self::start_at(cluster, &cluster.urls(), pace, seed)
     }
 
     /// Starts clients of some nodes. Nodes are numbered as given here.
     pub fn start_at(
         cluster: &Cluster,
-        nodes: Vec<Url>,
+        nodes: &[Url],
         pace: Pace,
         seed: u64,
     ) -> anyhow::Result<Self> {
@@ -64,7 +64,7 @@ impl Load {
         let mut clients = JoinSet::new();
         for number in 0..u64::try_from(pace.clients)? {
             let client = Client {
-                nodes: nodes.clone(),
+                nodes: nodes.to_vec(),
                 http: cluster.http().clone(),
                 genesis: Arc::clone(&cluster.genesis),
                 issuer: Arc::clone(&cluster.issuer),
@@ -154,7 +154,7 @@ impl Client {
         let begun = self.recorder.begin();
         match self.submit(node, record).await {
             Ok((StatusCode::OK, receipt)) => {
-                match verify_receipt(&receipt, record.as_bytes(), self.genesis.cosigners()) {
+                match verify_receipt(&receipt, record.as_bytes(), self.genesis.committees()) {
                     Ok(entry) => {
                         let real = Acknowledgement {
                             begun: begun_at,

@@ -86,7 +86,7 @@ pub(super) async fn fetch_checkpoint(
     genesis: &Genesis,
 ) -> anyhow::Result<VerifiedCheckpoint> {
     let note = fetch(http, &below(node, "checkpoint")?).await?;
-    Ok(UnverifiedCheckpoint::parse(&note)?.verify(genesis.cosigners())?)
+    Ok(UnverifiedCheckpoint::parse(&note)?.verify(genesis.committees())?)
 }
 
 async fn fetch(http: &reqwest::Client, url: &Url) -> anyhow::Result<Vec<u8>> {

@@ -28,6 +28,8 @@ use crate::sandbox::http::below;
 use disk::SmallDisk;
 use proxy::Proxy;
 
+/// As in production.
+const EPOCH_BLOCKS: u64 = 500;
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,6 +60,8 @@ pub struct Plan {
     pub clients_per_address: usize,
     /// Process definitions beside the first.
     pub definitions: Vec<Value>,
+    /// Blocks of an epoch.
+    pub epoch_blocks: u64,
 }
 
 impl Plan {
@@ -71,6 +75,7 @@ impl Plan {
             disk_bytes: None,
             clients_per_address: 1_024,
             definitions: Vec::new(),
+            epoch_blocks: EPOCH_BLOCKS,
         }
     }
 }

@@ -67,12 +67,16 @@ impl Node {
         Ok(())
     }
 
-    /// Ends it as a power cut would; nothing happens if it does not run.
-    pub async fn kill(&mut self) -> anyhow::Result<()> {
-        match self.process.take() {
-            Some(mut process) => process.kill().await,
-            None => Ok(()),
+    /// Ends it as a power cut would. Whether it ran.
+    pub async fn kill(&mut self) -> anyhow::Result<bool> {
+        let Some(mut process) = self.process.take() else {
+            return Ok(false);
+        };
+        if process.fail_if_ended().is_err() {
+            return Ok(false);
         }
+        process.kill().await?;
+        Ok(true)
     }
 
     /// Asks it to stop and waits for it.
@@ -95,21 +99,37 @@ impl Node {
         self.running()?.signal(Signal::CONT)
     }
 
+    /// Whether the system says that it stands still.
+    pub fn stands_still(&self) -> anyhow::Result<bool> {
+        usage::is_stopped(self.id()?)
+    }
+
     /// Whether its process is there.
     pub fn is_running(&mut self) -> bool {
         let running = self.process.as_mut().map(Process::fail_if_ended);
         running.is_some_and(|running| running.is_ok())
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> anyhow::Result<u32> {
+        self.running()?.id().context("the node has ended")
+    }
+
     /// What its process uses.
     pub fn usage(&self) -> anyhow::Result<Usage> {
-        usage::of_process(self.running()?.id().context("the node has ended")?)
+        usage::of_process(self.id()?)
     }
 
     /// Everything that it said.
     pub fn log(&self) -> String {
+        self.log_after(0)
+    }
+
+    /// What it said after its first so many bytes.
+    pub fn log_after(&self, bytes: usize) -> String {
         let log = std::fs::read(self.log_path()).unwrap_or_default();
-        String::from_utf8_lossy(&log).into_owned()
+        let said = log.get(bytes..).unwrap_or_default();
+        String::from_utf8_lossy(said).into_owned()
     }
 
     /// The folder of its data, as seen from here.

@@ -66,6 +66,7 @@ pub struct Proxy {
     links: watch::Sender<Links>,
     nodes: usize,
     carried: Arc<AtomicU64>,
+    disturbed: Arc<AtomicU64>,
     _listeners: JoinSet<()>,
 }
 
@@ -85,7 +86,7 @@ impl Proxy {
     pub async fn start(places: &[Place]) -> anyhow::Result<Self> {
         let (links, _) = watch::channel(Links::default());
         let keys: Arc<Vec<_>> = Arc::new(places.iter().map(|place| place.key).collect());
-        let carried = Arc::new(AtomicU64::new(0));
+        let (carried, disturbed) = <(Arc<AtomicU64>, Arc<AtomicU64>)>::default();
         let mut listeners = JoinSet::new();
         for (node, place) in places.iter().enumerate() {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, place.front))
@@ -97,6 +98,7 @@ impl Proxy {
                 keys: Arc::clone(&keys),
                 links: links.subscribe(),
                 carried: Arc::clone(&carried),
+                disturbed: Arc::clone(&disturbed),
             };
             listeners.spawn(listening.run(listener));
         }
@@ -104,6 +106,7 @@ impl Proxy {
             links,
             nodes: places.len(),
             carried,
+            disturbed,
             _listeners: listeners,
         })
     }
@@ -111,6 +114,11 @@ impl Proxy {
     /// How many bytes were carried between nodes.
     pub fn carried(&self) -> u64 {
         self.carried.load(Ordering::Relaxed)
+    }
+
+    /// How often a connection was cut or refused, or bytes were held or came late.
+    pub fn disturbed(&self) -> u64 {
+        self.disturbed.load(Ordering::Relaxed)
     }
 
     /// Sets what happens to bytes from one node to another.
@@ -176,6 +184,7 @@ struct Listening {
     keys: Arc<Vec<[u8; KEY_BYTES]>>,
     links: watch::Receiver<Links>,
     carried: Arc<AtomicU64>,
+    disturbed: Arc<AtomicU64>,
 }
 
 impl Listening {
@@ -222,8 +231,15 @@ impl Listening {
         };
         tokio::select! {
             ended = carried => ended,
-            _cut = cut => Ok(()),
+            _cut = cut => {
+                self.disturb();
+                Ok(())
+            }
         }
+    }
+
+    fn disturb(&self) {
+        self.disturbed.fetch_add(1, Ordering::Relaxed);
     }
 
     async fn pump(
@@ -248,7 +264,13 @@ impl Listening {
         let mut links = self.links.clone();
         let write = async {
             while let Some((when, chunk)) = due.recv().await {
-                sleep_until(when).await;
+                if when > Instant::now() {
+                    self.disturb();
+                    sleep_until(when).await;
+                }
+                if links.borrow().link(direction).flow == Flow::Held {
+                    self.disturb();
+                }
                 links
                     .wait_for(|links| links.link(direction).flow != Flow::Held)
                     .await?;
@@ -333,6 +355,7 @@ mod tests {
         let mut again = dial(&places[1], 1).await;
         assert!(echoed(&mut again, 1).await.is_err(), "and stays so");
 
+        assert_eq!(proxy.disturbed(), 2);
         proxy.heal();
         let mut healed = dial(&places[1], 1).await;
         assert_eq!(echoed(&mut healed, 33).await.unwrap()[1..], [1; 32]);
@@ -349,6 +372,7 @@ mod tests {
         assert!(held.is_err(), "the answer must wait");
         proxy.set(1, 0, Flow::Open);
         assert_eq!(echoed(&mut stream, 1).await.unwrap(), *b"x");
+        assert_eq!(proxy.disturbed(), 1);
     }
 
     #[tokio::test]

@@ -21,9 +21,7 @@ pub struct Usage {
 /// Asks the system.
 pub fn of_process(id: u32) -> anyhow::Result<Usage> {
     let folder = format!("/proc/{id}");
-    let stat = std::fs::read_to_string(format!("{folder}/stat")).context("reading stat")?;
-    // The program's name, in parentheses, may hold anything.
-    let (_, fields) = stat.rsplit_once(')').context("stat has a name")?;
+    let fields = after_the_name(id)?;
     let mut fields = fields.split_whitespace().skip(11);
     let mut ticks = 0;
     for _user_and_system in 0..2 {
@@ -42,6 +40,19 @@ pub fn of_process(id: u32) -> anyhow::Result<Usage> {
     })
 }
 
+/// Whether a process was stopped by a signal and not continued.
+pub fn is_stopped(id: u32) -> anyhow::Result<bool> {
+    Ok(after_the_name(id)?.trim_start().starts_with('T'))
+}
+
+/// The fields of `/proc/PID/stat` from the state on.
+fn after_the_name(id: u32) -> anyhow::Result<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).context("reading stat")?;
+    // The program's name, in parentheses, may hold anything.
+    let (_, fields) = stat.rsplit_once(')').context("stat has a name")?;
+    Ok(fields.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +61,6 @@ mod tests {
     fn this_process_has_memory_and_open_files() {
         let usage = of_process(std::process::id()).unwrap();
         assert!(usage.resident_bytes > 1 << 20 && usage.files >= 3);
+        assert!(!is_stopped(std::process::id()).unwrap());
     }
 }

@@ -20,6 +20,7 @@ pub async fn kills(settings: &Settings) -> anyhow::Result<Outcome> {
     let mut cluster = Cluster::start(&settings.plan()).await?;
     let load = settings.load(&cluster)?;
     let mut rng = ChaCha20Rng::seed_from_u64(settings.seed);
+    let mut fired = 0;
     for _fault in 0..settings.times {
         let victim = below(&mut rng, settings.nodes);
         if below(&mut rng, 2) == 0 {
@@ -32,31 +33,26 @@ pub async fn kills(settings: &Settings) -> anyhow::Result<Outcome> {
             };
             let _in_time = timeout(ACKNOWLEDGEMENT_PATIENCE, acknowledged).await;
         }
-        cluster.node(victim)?.kill().await?;
+        fired += usize::from(cluster.node(victim)?.kill().await?);
         if below(&mut rng, 2) == 0 {
             sleep(between(&mut rng, 1, 1_000)).await;
         }
         cluster.node(victim)?.launch()?;
     }
-    conclude("kills", settings, &mut cluster, load, settings.times).await
+    conclude("kills", settings, &mut cluster, load, fired).await
 }
 
 /// Kills all nodes at once, again and again, as soon as some records were acknowledged.
 pub async fn cluster_kills(settings: &Settings) -> anyhow::Result<Outcome> {
     let mut cluster = Cluster::start(&settings.plan()).await?;
     let load = settings.load(&cluster)?;
+    let mut fired = 0;
     for _fault in 0..settings.times {
         load.progress(RECORDS_BETWEEN, RECOVERY).await?;
         let ends = cluster.nodes.iter_mut().map(|node| node.kill());
-        futures::future::try_join_all(ends).await?;
+        let ran = futures::future::try_join_all(ends).await?;
+        fired += usize::from(ran.into_iter().all(|ran| ran));
         cluster.launch_all()?;
     }
-    conclude(
-        "cluster kills",
-        settings,
-        &mut cluster,
-        load,
-        settings.times,
-    )
-    .await
+    conclude("cluster kills", settings, &mut cluster, load, fired).await
 }

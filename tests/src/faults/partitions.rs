@@ -28,13 +28,16 @@ pub async fn partitions(settings: &Settings) -> anyhow::Result<Outcome> {
     let mut cluster = Cluster::start(&plan).await?;
     let load = settings.load(&cluster)?;
     let mut rng = ChaCha20Rng::seed_from_u64(settings.seed);
+    let mut fired = 0;
     for number in 0..settings.times {
         load.progress(PROGRESS, RECOVERY).await?;
+        let before = cluster.proxy()?.disturbed();
         disturb(number % KINDS, settings, &cluster, &load, &mut rng).await?;
+        fired += usize::from(cluster.proxy()?.disturbed() > before);
         cluster.proxy()?.heal();
     }
     load.progress(PROGRESS, RECOVERY).await?;
-    conclude("partitions", settings, &mut cluster, load, settings.times).await
+    conclude("partitions", settings, &mut cluster, load, fired).await
 }
 
 async fn disturb(

@@ -16,6 +16,7 @@ pub async fn pauses(settings: &Settings) -> anyhow::Result<Outcome> {
     let mut cluster = Cluster::start(&settings.plan()).await?;
     let load = settings.load(&cluster)?;
     let mut rng = ChaCha20Rng::seed_from_u64(settings.seed);
+    let mut fired = 0;
     for number in 0..settings.times {
         let first = below(&mut rng, settings.nodes);
         let too_many = number % 4 == 3;
@@ -34,10 +35,15 @@ pub async fn pauses(settings: &Settings) -> anyhow::Result<Outcome> {
         if !too_many {
             load.progress(PROGRESS, RECOVERY).await?;
         }
+        let mut still = true;
+        for node in &paused {
+            still &= cluster.node(*node)?.stands_still()?;
+        }
+        fired += usize::from(still);
         for node in &paused {
             cluster.node(*node)?.resume()?;
         }
         load.progress(PROGRESS, RECOVERY).await?;
     }
-    conclude("pauses", settings, &mut cluster, load, settings.times).await
+    conclude("pauses", settings, &mut cluster, load, fired).await
 }

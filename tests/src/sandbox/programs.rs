@@ -17,39 +17,13 @@ impl Programs {
     /// `cargo run --package tests` selects the same features as the workspace does, because `tests` depends on every
     /// crate; so this compiles nothing twice.
     pub fn build() -> anyhow::Result<Self> {
-        let folder = target_folder()?;
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-        let mut build = Command::new(cargo);
-        build
-            .args([
-                "build",
-                "--quiet",
-                "--workspace",
-                "--bins",
-                "--locked",
-                "--manifest-path",
-            ])
-            .arg(workspace);
-        build.stdout(std::process::Stdio::null());
-        // Only what a person would have typed: cargo sets these for the program that it runs.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| {
-            name.to_str().is_some_and(|name| {
-                name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
-            })
-        }) {
-            build.env_remove(name);
-        }
-        if folder.ends_with("release") {
-            build.arg("--release");
-        }
-        ensure!(
-            build.status().context("running cargo build")?.success(),
-            "the programs do not build"
-        );
-        Ok(Self { folder })
+        build("--bins")
     }
 
+    /// Builds a registry node alone.
+    pub fn build_registry() -> anyhow::Result<PathBuf> {
+        Ok(build("--bin=tegata-registry")?.registry())
+    }
     /// The wallet.
     pub fn wallet(&self) -> PathBuf {
         self.folder.join("tegata")
@@ -69,6 +43,40 @@ impl Programs {
     pub fn verifier(&self) -> PathBuf {
         self.folder.join("tegata-verifier")
     }
+}
+
+fn build(which: &str) -> anyhow::Result<Programs> {
+    let folder = target_folder()?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let mut build = Command::new(cargo);
+    build
+        .args([
+            "build",
+            "--quiet",
+            "--workspace",
+            which,
+            "--locked",
+            "--manifest-path",
+        ])
+        .arg(workspace);
+    build.stdout(std::process::Stdio::null());
+    // Only what a person would have typed: cargo sets these for the program that it runs.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| {
+        name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        })
+    }) {
+        build.env_remove(name);
+    }
+    if folder.ends_with("release") {
+        build.arg("--release");
+    }
+    ensure!(
+        build.status().context("running cargo build")?.success(),
+        "the programs do not build"
+    );
+    Ok(Programs { folder })
 }
 
 /// `target/debug`, whether this is a program in it or a test in `deps/` below it.
