@@ -31,6 +31,8 @@ mod delivery;
 mod engine;
 mod gossip;
 mod node;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 #[cfg(test)]
 mod tests;
 
