@@ -15,6 +15,7 @@
 
 pub mod api;
 pub mod audit;
+pub mod clock;
 pub mod config;
 pub mod cosigning;
 #[cfg(test)]

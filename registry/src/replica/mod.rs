@@ -17,6 +17,7 @@ pub use relay::Relayed;
 pub use submit::SubmitError;
 
 use crate::{
+    clock::{Clock, SystemClock},
     cosigning::{Cosigning, Pace},
     mempool::Mempool,
     message::Message,
@@ -86,6 +87,7 @@ pub struct Replica {
     kept_blocks: OnceLock<u64>,
     relaying: OnceLock<relay::Relaying>,
     heights: watch::Sender<u64>,
+    clock: Arc<dyn Clock>,
 }
 
 /// What is on disk and applied.
@@ -130,7 +132,15 @@ impl Replica {
             kept_blocks: OnceLock::new(),
             relaying: OnceLock::new(),
             heights: watch::Sender::new(tip.height),
+            clock: Arc::new(SystemClock),
         })
+    }
+
+    /// Puts another clock in the place of the machine's own.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Gives the replica its way to the other nodes.

@@ -20,10 +20,7 @@ use registry_consensus::{
     Application, BLOCK_RECORDS_BYTES_MAX, BLOCK_RECORDS_MAX, CommitError, Committee, OrderedBlock,
     PeerKey, Recipients, Verdict,
 };
-use std::{
-    sync::{Arc, PoisonError},
-    time::Instant,
-};
+use std::sync::{Arc, PoisonError};
 
 /// A node this many blocks behind the others signs only what it ends up with.
 const CATCHING_UP_BLOCKS: u64 = 3;
@@ -144,7 +141,7 @@ impl Application for Replica {
         match Message::decode(&message) {
             Some(Message::Record(bytes)) => self.on_record(from, &bytes),
             Some(Message::Checkpoint(note)) => {
-                if let Some(reply) = self.cosigning.receive(from, &note, Instant::now()) {
+                if let Some(reply) = self.cosigning.receive(from, &note, self.clock.instant()) {
                     self.tell(&Message::Checkpoint(reply), Recipients::One(from));
                 }
             }
@@ -165,7 +162,7 @@ impl Replica {
         }
         let offered = self
             .mempool()
-            .offer(record, Origin::Peer(from), Instant::now());
+            .offer(record, Origin::Peer(from), self.clock.instant());
         match offered {
             Ok(Offered::New) => self.wake(),
             Ok(Offered::Known) => {}
@@ -233,7 +230,7 @@ impl Replica {
         } else {
             Pace::Live
         };
-        let now = service::clock::now();
+        let now = self.clock.now();
         if let Some(note) = self.cosigning.committed(checkpoint, document, pace, now) {
             self.tell(&Message::Checkpoint(note), Recipients::All);
         }

@@ -12,8 +12,10 @@ use protocol::registry::{
     record::{Record, RecordError},
 };
 use registry_consensus::Recipients;
-use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A record without a receipt after this time is answered with "later"; submitting it again is harmless.
 pub(super) const RECEIPT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -66,8 +68,7 @@ struct Hold {
 }
 
 impl Hold {
-    fn begin() -> Self {
-        let now = Instant::now();
+    fn begin(now: Instant) -> Self {
         Self {
             begun: now,
             size: 0,
@@ -79,10 +80,11 @@ impl Hold {
         let (_, size) = replica.progress();
         if size > self.size {
             self.size = size;
-            self.grown = Instant::now();
+            self.grown = replica.clock.instant();
         }
-        let patient = self.grown.elapsed() < HOLD_QUIET || replica.may_be_behind();
-        patient && self.begun.elapsed() < HOLD_MAX
+        let elapsed = |since| replica.clock.instant().saturating_duration_since(since);
+        let patient = elapsed(self.grown) < HOLD_QUIET || replica.may_be_behind();
+        patient && elapsed(self.begun) < HOLD_MAX
     }
 }
 
@@ -111,24 +113,25 @@ impl Replica {
     /// Fails if it is no record, breaks a rule, or takes too long.
     pub async fn submit(&self, bytes: &[u8]) -> Result<String, SubmitError> {
         let record = self.record(bytes)?;
-        let begun = Instant::now();
-        let mut hold = Hold::begin();
+        let begun = self.clock.instant();
+        let mut hold = Hold::begin(begun);
         let mut heights = self.heights.subscribe();
         loop {
             heights.mark_unchanged();
             match self.standing(&record) {
                 Standing::Recorded(index) => {
                     let receipt = self.receipt_of(index);
-                    return tokio::time::timeout_at(begun + RECEIPT_TIMEOUT, receipt)
+                    return self
+                        .within(begun, RECEIPT_TIMEOUT, receipt)
                         .await
                         .unwrap_or(Err(SubmitError::NotYet));
                 }
                 Standing::Acceptable => {
                     self.offer(&record)?;
                     let next_block = heights.changed();
-                    match tokio::time::timeout_at(begun + RECEIPT_TIMEOUT, next_block).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(_)) | Err(_) => return Err(SubmitError::NotYet),
+                    match self.within(begun, RECEIPT_TIMEOUT, next_block).await {
+                        Some(Ok(())) => {}
+                        Some(Err(_)) | None => return Err(SubmitError::NotYet),
                     }
                 }
                 Standing::Rejected(rejection) => {
@@ -136,7 +139,8 @@ impl Replica {
                         self.mempool().remove(&record.id());
                         return Err(rejection.into());
                     }
-                    let _new_or_same = tokio::time::timeout(HOLD_STEP, heights.changed()).await;
+                    let now = self.clock.instant();
+                    let _new_or_same = self.within(now, HOLD_STEP, heights.changed()).await;
                 }
             }
         }
@@ -144,7 +148,7 @@ impl Replica {
 
     /// Whether a status list token is the latest of its list, now or as soon as this node has caught up.
     pub async fn is_latest_status_list(&self, digest: &ContentDigest) -> bool {
-        let mut hold = Hold::begin();
+        let mut hold = Hold::begin(self.clock.instant());
         let mut heights = self.heights.subscribe();
         loop {
             if self.committed().state.is_latest_status_list(digest) {
@@ -153,12 +157,29 @@ impl Replica {
             if !hold.lasts(self) {
                 return false;
             }
-            let _new_or_same = tokio::time::timeout(HOLD_STEP, heights.changed()).await;
+            let now = self.clock.instant();
+            let _new_or_same = self.within(now, HOLD_STEP, heights.changed()).await;
+        }
+    }
+
+    /// What `work` comes to, if it does so within a duration after `begun`.
+    async fn within<T>(
+        &self,
+        begun: Instant,
+        duration: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let elapsed = self.clock.instant().saturating_duration_since(begun);
+        let end = self.clock.sleep(duration.saturating_sub(elapsed));
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = end => None,
         }
     }
 
     fn offer(&self, record: &Arc<Record>) -> Result<(), Full> {
-        let now = Instant::now().into_std();
+        let now = self.clock.instant();
         let offered = self.mempool().offer(record.clone(), Origin::Here, now)?;
         if offered == Offered::New {
             let message = Message::Record(record.as_bytes().to_vec().into());
@@ -175,7 +196,7 @@ impl Replica {
         }
         let context = BlockContext {
             height: committed.height.saturating_add(1),
-            time: service::clock::now(),
+            time: self.clock.now(),
         };
         match committed.state.fork().apply(record, &context) {
             Ok(_) => Standing::Acceptable,

@@ -9,6 +9,7 @@ mod disk;
 mod machine;
 mod network;
 mod storage;
+mod testimony;
 mod world;
 
 pub use disk::{Disk, DiskError, Image, OpenFile, Trouble};

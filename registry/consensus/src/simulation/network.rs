@@ -1,7 +1,7 @@
 //! The wire between members: loss, delay and partitions are the simulated network's; repeating, garbling and
 //! withholding are done here, at the ends.
 
-use super::Channel;
+use super::{Channel, testimony::Testimony};
 use bytes::Bytes;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{
@@ -27,6 +27,7 @@ struct Habits {
     garblers: BTreeSet<PublicKey>,
     withheld: BTreeMap<(PublicKey, Channel), BTreeSet<PublicKey>>,
     counts: Counts,
+    testimony: Testimony,
 }
 
 /// What was done to messages.
@@ -51,6 +52,7 @@ impl Wire {
             garblers: BTreeSet::new(),
             withheld: BTreeMap::new(),
             counts: Counts::default(),
+            testimony: Testimony::default(),
         })))
     }
 
@@ -77,6 +79,11 @@ impl Wire {
         let mut habits = self.lock();
         habits.garblers.remove(member);
         habits.withheld.retain(|(other, _), _| other != member);
+    }
+
+    /// The members that signed two votes of which one forbids the other.
+    pub(super) fn contradictions(&self) -> Vec<PublicKey> {
+        self.lock().testimony.contradictions()
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -156,14 +163,20 @@ impl Outgoing {
 #[derive(Debug)]
 pub(super) struct Incoming {
     inner: simulated::Receiver<PublicKey>,
+    channel: Channel,
     wire: Wire,
     again: Option<Message<PublicKey>>,
 }
 
 impl Incoming {
-    pub(super) fn new(inner: simulated::Receiver<PublicKey>, wire: Wire) -> Self {
+    pub(super) fn new(
+        inner: simulated::Receiver<PublicKey>,
+        channel: Channel,
+        wire: Wire,
+    ) -> Self {
         Self {
             inner,
+            channel,
             wire,
             again: None,
         }
@@ -181,6 +194,9 @@ impl Receiver for Incoming {
         let (from, mut bytes) = self.inner.recv().await?;
         let mut habits = self.wire.lock();
         habits.counts.delivered += 1;
+        if self.channel == Channel::Votes {
+            habits.testimony.hear(&from, &bytes);
+        }
         if habits.garblers.contains(&from) && habits.below(4) == 0 {
             habits.counts.garbled += 1;
             bytes = garbled(&bytes, &mut habits);

@@ -136,7 +136,7 @@ impl World {
         let disk = self.seat(member)?.disk.clone();
         let channels = channels.map(|channel, sender, receiver| {
             let outgoing = self.outgoing(member, channel, sender, None)?;
-            Ok((outgoing, Incoming::new(receiver, self.wire.clone())))
+            Ok((outgoing, Incoming::new(receiver, channel, self.wire.clone())))
         })?;
         self.launch(member, disk, config, application, channels)
     }
@@ -186,7 +186,7 @@ impl World {
         {
             let channels = Raw(raw).map(|channel, sender, receiver| {
                 let outgoing = self.outgoing(member, channel, sender, Some(audience.clone()))?;
-                Ok((outgoing, Incoming::new(receiver, self.wire.clone())))
+                Ok((outgoing, Incoming::new(receiver, channel, self.wire.clone())))
             })?;
             self.launch(member, disk, config, application, channels)?;
         }
@@ -322,6 +322,17 @@ impl World {
         if let Some(seat) = self.seats.get(member) {
             self.wire.behave(&seat.key);
         }
+    }
+
+    /// The members that signed two votes of which one forbids the other.
+    #[must_use]
+    pub fn contradictions(&self) -> Vec<usize> {
+        let liars = self.wire.contradictions();
+        let seats = self.seats.iter().enumerate();
+        seats
+            .filter(|(_, seat)| liars.contains(&seat.key))
+            .map(|(member, _)| member)
+            .collect()
     }
 
     /// What was done to messages so far.
