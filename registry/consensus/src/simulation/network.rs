@@ -169,11 +169,7 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(
-        inner: simulated::Receiver<PublicKey>,
-        channel: Channel,
-        wire: Wire,
-    ) -> Self {
+    pub(super) fn new(inner: simulated::Receiver<PublicKey>, channel: Channel, wire: Wire) -> Self {
         Self {
             inner,
             channel,

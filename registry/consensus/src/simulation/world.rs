@@ -136,7 +136,10 @@ impl World {
         let disk = self.seat(member)?.disk.clone();
         let channels = channels.map(|channel, sender, receiver| {
             let outgoing = self.outgoing(member, channel, sender, None)?;
-            Ok((outgoing, Incoming::new(receiver, channel, self.wire.clone())))
+            Ok((
+                outgoing,
+                Incoming::new(receiver, channel, self.wire.clone()),
+            ))
         })?;
         self.launch(member, disk, config, application, channels)
     }
@@ -186,7 +189,10 @@ impl World {
         {
             let channels = Raw(raw).map(|channel, sender, receiver| {
                 let outgoing = self.outgoing(member, channel, sender, Some(audience.clone()))?;
-                Ok((outgoing, Incoming::new(receiver, channel, self.wire.clone())))
+                Ok((
+                    outgoing,
+                    Incoming::new(receiver, channel, self.wire.clone()),
+                ))
             })?;
             self.launch(member, disk, config, application, channels)?;
         }

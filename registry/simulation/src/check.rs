@@ -1,0 +1,175 @@
+//! The invariants, checked after a run without the code that they speak about.
+
+use crate::{
+    client::Receipt,
+    network::{CODES, Network},
+};
+use protocol::registry::{
+    CaseId,
+    receipt::verify_receipt,
+    record::{Body, UnverifiedRecord},
+};
+use registry::{replica::Replica, store::Entry};
+use sha2::{Digest as _, Sha256};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+type Hash = [u8; 32];
+
+/// All that a node shows to readers.
+pub(crate) fn entries(replica: &Replica) -> Vec<Entry> {
+    let size = replica
+        .latest()
+        .map_or(0, |latest| latest.checkpoint.size());
+    (0..size)
+        .map_while(|index| replica.entry(index).ok().flatten())
+        .collect()
+}
+
+/// N1: at equal index there is the same record, of the same block.
+pub(crate) fn n1_agreement(ledgers: &[Vec<Entry>]) -> Vec<String> {
+    let Some(first) = ledgers.first() else {
+        return vec!["N1: there is no ledger".to_owned()];
+    };
+    let others = ledgers.iter().enumerate().skip(1);
+    others
+        .filter_map(|(node, ledger)| {
+            let same = first.iter().zip(ledger).take_while(|(a, b)| a == b).count();
+            let common = first.len().min(ledger.len());
+            (same < common).then(|| format!("N1: nodes 0 and {node} differ at {same}"))
+        })
+        .collect()
+}
+
+/// N2, N4 and N5: every record is signed by its author and stands once, and every case follows its definition.
+pub(crate) fn n2_n4_n5_rules(network: &Network, ledger: &[Entry]) -> Vec<String> {
+    let mut violations = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut cases: BTreeMap<CaseId, usize> = BTreeMap::new();
+    for (index, entry) in ledger.iter().enumerate() {
+        let record = UnverifiedRecord::decode(&entry.record)
+            .and_then(|record| record.verify(&network.genesis.network()));
+        let Ok(record) = record else {
+            violations.push(format!("N2: entry {index} is not signed by its author"));
+            continue;
+        };
+        if !seen.insert(entry.record.clone()) {
+            violations.push(format!("N4: entry {index} stands there before"));
+        }
+        let Body::CaseEvent(event) = record.body() else {
+            violations.push(format!("N2: entry {index} is of a kind that nobody sent"));
+            continue;
+        };
+        let done = cases.entry(event.case).or_default();
+        let next = CODES.get(*done).copied();
+        if usize::try_from(event.sequence) != Ok(*done) || next != Some(event.code) {
+            violations.push(format!(
+                "N5: entry {index} is not the next step of its case"
+            ));
+        }
+        *done += 1;
+    }
+    violations
+}
+
+/// N3: what was acknowledged stands where the receipt says, and a quorum signed that.
+pub(crate) fn n3_durability(
+    network: &Network,
+    ledger: &[Entry],
+    receipts: &[Receipt],
+) -> Vec<String> {
+    let mut violations = Vec::new();
+    for receipt in receipts {
+        let place = usize::try_from(receipt.index).unwrap_or(usize::MAX);
+        let stands = ledger.get(place);
+        if stands.is_none_or(|entry| entry.record.as_ref() != receipt.record) {
+            violations.push(format!("N3: the acknowledged entry {place} is lost"));
+        }
+        let lines = receipt.text.lines();
+        let signers: BTreeSet<&str> = lines
+            .filter_map(|line| line.strip_prefix("\u{2014} ")?.split(' ').next())
+            .collect();
+        if signers.len() < network.quorum() {
+            violations.push(format!(
+                "N3: {} members signed the receipt of entry {place}",
+                signers.len()
+            ));
+        }
+    }
+    violations
+}
+
+/// N6 and N7: every checkpoint that a client saw is the root of the ledger's first entries, and the proof from each to the
+/// last one holds.
+pub(crate) fn n6_n7_append_only(
+    network: &Network,
+    ledger: &[Entry],
+    receipts: &[Receipt],
+    node: &Arc<Replica>,
+) -> Vec<String> {
+    let roots = roots(ledger);
+    let mut violations = Vec::new();
+    let mut proved = BTreeSet::new();
+    for receipt in receipts {
+        let cosigners = network.genesis.cosigners();
+        let Ok(entry) = verify_receipt(&receipt.text, &receipt.record, cosigners) else {
+            violations.push(format!("N6: the receipt of {} fails", receipt.index));
+            continue;
+        };
+        let seen = entry.checkpoint();
+        let size = usize::try_from(seen.size()).unwrap_or(usize::MAX);
+        if roots.get(size) != Some(seen.root().as_bytes()) {
+            violations.push(format!("N7: a checkpoint of {size} is of another ledger"));
+        }
+        if !proved.insert(size) {
+            continue;
+        }
+        let proof = node.consistency(seen.size(), None).ok().flatten();
+        let extends = proof.is_some_and(|proof| {
+            let latest = &proof.latest.checkpoint;
+            latest.verify_extends(seen, &proof.hashes).is_ok()
+        });
+        if !extends {
+            violations.push(format!("N6: the ledger does not extend that of {size}"));
+        }
+    }
+    violations
+}
+
+/// The root of the first entries, for every number of them (RFC 6962, written anew).
+fn roots(ledger: &[Entry]) -> Vec<Hash> {
+    let mut peaks: Vec<(u32, Hash)> = Vec::new();
+    let mut roots = vec![Sha256::digest([]).into()];
+    for entry in ledger {
+        let mut peak = (0, leaf(&entry.record));
+        while peaks.last().is_some_and(|(height, _)| *height == peak.0) {
+            if let Some((height, left)) = peaks.pop() {
+                peak = (height + 1, node(&left, &peak.1));
+            }
+        }
+        peaks.push(peak);
+        let mut from_right = peaks.iter().rev().map(|(_, hash)| *hash);
+        let first = from_right.next().unwrap_or_default();
+        roots.push(from_right.fold(first, |right, left| node(&left, &right)));
+    }
+    roots
+}
+
+fn leaf(record: &[u8]) -> Hash {
+    Sha256::new()
+        .chain_update([0])
+        .chain_update(record)
+        .finalize()
+        .into()
+}
+
+fn node(left: &Hash, right: &Hash) -> Hash {
+    Sha256::new()
+        .chain_update([1])
+        .chain_update(left)
+        .chain_update(right)
+        .finalize()
+        .into()
+}

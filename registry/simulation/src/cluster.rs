@@ -1,0 +1,346 @@
+//! The nodes of one run: the real application on simulated machines, each with a directory for its ledger.
+
+use crate::{
+    client::{Access, Desk},
+    network::{Network, cosigning_key},
+    plan::Lie,
+};
+use bytes::Bytes;
+use protocol::Timestamp;
+use registry::{clock::Clock, replica::Replica, store::Store};
+use registry_consensus::{
+    Application, CommitError, Handle, Memory, OrderedBlock, PeerKey, Verdict,
+    simulation::{Disk, Image, Link, Timer, World},
+};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+const TICK: Duration = Duration::from_secs(1);
+const TURN: Duration = Duration::from_millis(1);
+
+/// How messages travel when nothing is wrong.
+pub(crate) const FAIR: Link = Link {
+    latency: Duration::from_millis(10),
+    jitter: Duration::from_millis(5),
+    lost_percent: 0,
+};
+
+/// All nodes.
+pub(crate) struct Cluster {
+    pub(crate) world: World,
+    pub(crate) desk: Desk,
+    network: Network,
+    directory: TempDir,
+    places: Vec<Place>,
+}
+
+struct Place {
+    lie: Option<Lie>,
+    memory: Memory,
+    stop: Option<watch::Sender<()>>,
+    image: Option<(Image, PathBuf)>,
+}
+
+/// A machine's clock as the application wants it.
+struct MachineClock {
+    timer: Timer,
+    origin: (Instant, Duration),
+}
+
+impl Clock for MachineClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix(self.timer.unix_ms() / 1000)
+    }
+
+    fn instant(&self) -> Instant {
+        self.origin.0 + self.timer.elapsed().saturating_sub(self.origin.1)
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.timer.sleep(duration)
+    }
+}
+
+/// A member that proposes what breaks the rules.
+struct Liar {
+    honest: Arc<Replica>,
+    records: Vec<Bytes>,
+}
+
+impl Application for Liar {
+    fn committed_height(&self) -> u64 {
+        self.honest.committed_height()
+    }
+
+    fn propose(&self, ancestors: &[OrderedBlock], height: u64, time_ms: u64) -> Vec<Bytes> {
+        let mut records = self.honest.propose(ancestors, height, time_ms);
+        let which = usize::try_from(height).unwrap_or(0) % self.records.len().max(1);
+        records.extend(self.records.get(which).cloned());
+        records
+    }
+
+    fn validate(&self, _ancestors: &[OrderedBlock], _block: &OrderedBlock) -> Verdict {
+        Verdict::Valid
+    }
+
+    fn commit(&self, block: &OrderedBlock) -> Result<(), CommitError> {
+        self.honest.commit(block)
+    }
+
+    fn on_gossip(&self, from: PeerKey, message: Bytes) {
+        self.honest.on_gossip(from, message);
+    }
+}
+
+impl Cluster {
+    pub(crate) async fn new(world: World, network: Network) -> io::Result<Self> {
+        let memory = Path::new("/dev/shm");
+        let directory = if memory.is_dir() {
+            tempfile::tempdir_in(memory)?
+        } else {
+            tempfile::tempdir()?
+        };
+        let desk = Desk::new(network.clone(), world.timer());
+        let place = |_| Place {
+            lie: None,
+            memory: Memory::Whole,
+            stop: None,
+            image: None,
+        };
+        let cluster = Self {
+            world,
+            desk,
+            directory,
+            places: (0..network.members).map(place).collect(),
+            network,
+        };
+        cluster.links(|_, _| Some(FAIR)).await;
+        Ok(cluster)
+    }
+
+    pub(crate) fn members(&self) -> usize {
+        self.network.members
+    }
+
+    /// Sets all links.
+    pub(crate) async fn links(&self, link: impl Fn(usize, usize) -> Option<Link>) {
+        for from in 0..self.members() {
+            for to in (0..self.members()).filter(|to| *to != from) {
+                self.world.link(from, to, link(from, to)).await;
+            }
+        }
+    }
+
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        self.world.timer().sleep(duration).await;
+    }
+
+    /// Lets a member lie from its next start on.
+    pub(crate) fn lie(&mut self, member: usize, lie: Lie) {
+        match &lie {
+            Lie::Garbles => self.world.garble(member),
+            Lie::Withholds(channel, victim) => self.world.withhold(member, *channel, &[*victim]),
+            Lie::InvalidBlocks | Lie::Twins(_) => {}
+        }
+        if let Some(place) = self.places.get_mut(member) {
+            place.lie = Some(lie);
+        }
+    }
+
+    pub(crate) fn forget_votes(&mut self, member: usize) {
+        if let Some(place) = self.places.get_mut(member) {
+            place.memory = Memory::Lost;
+        }
+    }
+
+    /// Starts a member's node.
+    pub(crate) async fn start(&mut self, member: usize) -> Result<(), String> {
+        let Some(place) = self.places.get(member) else {
+            return Err("no such member".to_owned());
+        };
+        let (lie, memory) = (place.lie.clone(), place.memory);
+        let (stop, gone) = watch::channel(());
+        let replica = self.open(member, "ledger")?;
+        let network = self.network.clone();
+        let config = network.config(member, memory);
+        let started = match lie {
+            Some(Lie::Twins(first)) => {
+                let other = self.open(member, "twin")?;
+                self.tick(&other, gone.clone());
+                let one = replica.clone();
+                let nodes: [(Disk, _, Box<dyn FnOnce(Handle) -> Arc<dyn Application>>); 2] = [
+                    (
+                        self.world.disk(member),
+                        config,
+                        Box::new(move |handle| {
+                            one.connect(handle);
+                            one
+                        }),
+                    ),
+                    (
+                        Disk::default(),
+                        network.config(member, memory),
+                        Box::new(move |handle| {
+                            other.connect(handle);
+                            other
+                        }),
+                    ),
+                ];
+                self.world.start_twins(member, &first, nodes).await
+            }
+            lie => {
+                let application = replica.clone();
+                let start = |handle| -> Arc<dyn Application> {
+                    application.connect(handle);
+                    match lie {
+                        Some(Lie::InvalidBlocks) => Arc::new(Liar {
+                            records: refused(&network),
+                            honest: application,
+                        }),
+                        _ => application,
+                    }
+                };
+                self.world.start(member, config, start).await
+            }
+        };
+        started.map_err(|error| error.to_string())?;
+        self.tick(&replica, gone.clone());
+        self.desk.set(member, Some(Access { replica, gone }));
+        if let Some(place) = self.places.get_mut(member) {
+            place.stop = Some(stop);
+        }
+        Ok(())
+    }
+
+    fn open(&self, member: usize, name: &str) -> Result<Arc<Replica>, String> {
+        let timer = self.world.clock(member);
+        let clock = MachineClock {
+            origin: (Instant::now(), timer.elapsed()),
+            timer,
+        };
+        let now = clock.now();
+        let genesis = self.network.genesis.clone();
+        let store = Store::open(&self.path(member, name), genesis.network())
+            .map_err(|error| format!("opening the store: {error:?}"))?;
+        let replica = Replica::open(genesis, store, cosigning_key(member), now)
+            .map_err(|error| format!("opening the ledger: {error:?}"))?;
+        Ok(Arc::new(replica.with_clock(Arc::new(clock))))
+    }
+
+    fn path(&self, member: usize, name: &str) -> PathBuf {
+        self.directory.path().join(format!("{member}/{name}"))
+    }
+
+    fn tick(&self, replica: &Arc<Replica>, gone: watch::Receiver<()>) {
+        let (replica, timer) = (Arc::downgrade(replica), self.world.timer());
+        let (clock, origin) = (Instant::now(), timer.elapsed());
+        self.world.spawn(async move {
+            let mut gone = gone;
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = gone.changed() => return,
+                    () = timer.sleep(TICK) => {}
+                }
+                let Some(replica) = replica.upgrade() else {
+                    return;
+                };
+                let now = Timestamp::from_unix(timer.unix_ms() / 1000);
+                replica.tick(now, clock + timer.elapsed().saturating_sub(origin));
+            }
+        });
+    }
+
+    /// Lets go of a member's node, which has ended or will now.
+    async fn release(&mut self, member: usize) {
+        let access = self.desk.node(member);
+        self.desk.set(member, None);
+        if let Some(place) = self.places.get_mut(member) {
+            place.stop = None;
+        }
+        self.world.stop(member).await;
+        if let Some(access) = access {
+            let ledger = Arc::downgrade(&access.replica);
+            drop(access);
+            while ledger.strong_count() > 0 {
+                self.sleep(TURN).await;
+            }
+        }
+        self.sleep(TURN).await;
+    }
+
+    /// Kills a member's process.
+    pub(crate) async fn kill(&mut self, member: usize) {
+        self.release(member).await;
+    }
+
+    /// Cuts a member's power.
+    pub(crate) async fn cut_power(&mut self, member: usize, rng: &mut impl rand_core::Rng) {
+        self.release(member).await;
+        self.world.cut_power(member, rng).await;
+    }
+
+    /// Keeps a copy of all that a member's machine holds.
+    pub(crate) fn keep_image(&mut self, member: usize) -> io::Result<()> {
+        let kept = self.path(member, "image");
+        copy(&self.path(member, "ledger"), &kept)?;
+        let image = self.world.disk(member).image();
+        if let Some(place) = self.places.get_mut(member) {
+            place.image = Some((image, kept));
+        }
+        Ok(())
+    }
+
+    /// Puts the copy back; whether there was one.
+    pub(crate) async fn restore_image(&mut self, member: usize) -> io::Result<bool> {
+        let image = self
+            .places
+            .get_mut(member)
+            .and_then(|place| place.image.take());
+        let Some((image, kept)) = image else {
+            return Ok(false);
+        };
+        self.release(member).await;
+        self.world.disk(member).restore(&image, "");
+        let ledger = self.path(member, "ledger");
+        fs::remove_dir_all(&ledger)?;
+        copy(&kept, &ledger)?;
+        Ok(true)
+    }
+}
+
+/// Records that no honest member accepts: out of their turn, of no process, with a byte changed.
+fn refused(network: &Network) -> Vec<Bytes> {
+    let bytes = |record: protocol::registry::record::Record| record.as_bytes().to_vec();
+    let mut forged = bytes(network.event([200; 16], 0, 1));
+    if let Some(last) = forged.last_mut() {
+        *last ^= 1;
+    }
+    let wrong = [
+        bytes(network.event([201; 16], 5, 2)),
+        bytes(network.event([202; 16], 0, 6)),
+        forged,
+    ];
+    wrong.into_iter().map(Bytes::from).collect()
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
