@@ -7,9 +7,9 @@ use crate::{
 };
 use bytes::Bytes;
 use protocol::Timestamp;
-use registry::{clock::Clock, replica::Replica, store::Store};
+use registry::{clock::Clock, replica::Replica, store::Store, votes::Votes};
 use registry_consensus::{
-    Application, CommitError, Handle, Memory, OrderedBlock, PeerKey, Verdict,
+    Application, Ballot, CommitError, Committee, Handle, OrderedBlock, PeerKey, Verdict, Vote,
     simulation::{Disk, Image, Link, Timer, World},
 };
 use std::{
@@ -43,7 +43,6 @@ pub(crate) struct Cluster {
 
 struct Place {
     lie: Option<Lie>,
-    memory: Memory,
     stop: Option<watch::Sender<()>>,
     image: Option<(Image, PathBuf)>,
 }
@@ -94,8 +93,29 @@ impl Application for Liar {
         self.honest.commit(block)
     }
 
+    fn committee(&self, epoch: u64) -> Option<Committee> {
+        self.honest.committee(epoch)
+    }
+
+    fn change_awaits(&self) -> bool {
+        self.honest.change_awaits()
+    }
+
+    fn keep_from(&self) -> u64 {
+        self.honest.keep_from()
+    }
+
     fn on_gossip(&self, from: PeerKey, message: Bytes) {
         self.honest.on_gossip(from, message);
+    }
+}
+
+/// The second of twins votes without asking.
+struct Always;
+
+impl Ballot for Always {
+    fn admit(&self, _key: &PeerKey, _epoch: u64) -> io::Result<Vote> {
+        Ok(Vote::Validator)
     }
 }
 
@@ -110,7 +130,6 @@ impl Cluster {
         let desk = Desk::new(network.clone(), world.timer());
         let place = |_| Place {
             lie: None,
-            memory: Memory::Whole,
             stop: None,
             image: None,
         };
@@ -154,26 +173,21 @@ impl Cluster {
         }
     }
 
-    pub(crate) fn forget_votes(&mut self, member: usize) {
-        if let Some(place) = self.places.get_mut(member) {
-            place.memory = Memory::Lost;
-        }
-    }
-
     /// Starts a member's node.
     pub(crate) async fn start(&mut self, member: usize) -> Result<(), String> {
         let Some(place) = self.places.get(member) else {
             return Err("no such member".to_owned());
         };
-        let (lie, memory) = (place.lie.clone(), place.memory);
+        let lie = place.lie.clone();
         let (stop, gone) = watch::channel(());
         let replica = self.open(member, "ledger")?;
         let network = self.network.clone();
-        let config = network.config(member, memory);
+        let votes = Arc::new(self.votes(member));
+        let config = network.config(member, votes.clone());
         let started = match lie {
             Some(Lie::Twins(first)) => {
                 let other = self.open(member, "twin")?;
-                self.tick(&other, gone.clone());
+                self.tick(&other, None, gone.clone());
                 let one = replica.clone();
                 let nodes: [(Disk, _, Box<dyn FnOnce(Handle) -> Arc<dyn Application>>); 2] = [
                     (
@@ -186,7 +200,7 @@ impl Cluster {
                     ),
                     (
                         Disk::default(),
-                        network.config(member, memory),
+                        network.config(member, Arc::new(Always)),
                         Box::new(move |handle| {
                             other.connect(handle);
                             other
@@ -211,7 +225,7 @@ impl Cluster {
             }
         };
         started.map_err(|error| error.to_string())?;
-        self.tick(&replica, gone.clone());
+        self.tick(&replica, Some(votes), gone.clone());
         self.desk.set(member, Some(Access { replica, gone }));
         if let Some(place) = self.places.get_mut(member) {
             place.stop = Some(stop);
@@ -238,7 +252,15 @@ impl Cluster {
         self.directory.path().join(format!("{member}/{name}"))
     }
 
-    fn tick(&self, replica: &Arc<Replica>, gone: watch::Receiver<()>) {
+    /// The member's own notes on its votes: some with its data, some beside its keys.
+    fn votes(&self, member: usize) -> Votes {
+        let data = self.path(member, "data");
+        let keys = self.network.peers().into_iter().skip(member).take(1);
+        let keys = keys.map(|key| (key, self.path(member, "keys"))).collect();
+        Votes::new(keys, &data, data.join("ballots"))
+    }
+
+    fn tick(&self, replica: &Arc<Replica>, votes: Option<Arc<Votes>>, gone: watch::Receiver<()>) {
         let (replica, timer) = (Arc::downgrade(replica), self.world.timer());
         let (clock, origin) = (Instant::now(), timer.elapsed());
         self.world.spawn(async move {
@@ -254,6 +276,13 @@ impl Cluster {
                 };
                 let now = Timestamp::from_unix(timer.unix_ms() / 1000);
                 replica.tick(now, clock + timer.elapsed().saturating_sub(origin));
+                let (height, _) = replica.progress();
+                if votes
+                    .as_ref()
+                    .is_some_and(|votes| votes.note(height).is_err())
+                {
+                    return;
+                }
             }
         });
     }
@@ -290,7 +319,8 @@ impl Cluster {
     /// Keeps a copy of all that a member's machine holds.
     pub(crate) fn keep_image(&mut self, member: usize) -> io::Result<()> {
         let kept = self.path(member, "image");
-        copy(&self.path(member, "ledger"), &kept)?;
+        copy(&self.path(member, "ledger"), &kept.join("ledger"))?;
+        copy(&self.path(member, "data"), &kept.join("data"))?;
         let image = self.world.disk(member).image();
         if let Some(place) = self.places.get_mut(member) {
             place.image = Some((image, kept));
@@ -309,9 +339,11 @@ impl Cluster {
         };
         self.release(member).await;
         self.world.disk(member).restore(&image, "");
-        let ledger = self.path(member, "ledger");
-        fs::remove_dir_all(&ledger)?;
-        copy(&kept, &ledger)?;
+        for part in ["ledger", "data"] {
+            let place = self.path(member, part);
+            fs::remove_dir_all(&place)?;
+            copy(&kept.join(part), &place)?;
+        }
         Ok(true)
     }
 }

@@ -13,14 +13,16 @@ use protocol::{
         record::{Body, CaseEvent, Record},
     },
 };
-use registry_consensus::{Config, ConsensusKey, Memory, Peer, PeerKey, Timing, Vote};
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use registry_consensus::{Ballot, Config, ConsensusKey, PeerKey, Timing};
+use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, sync::Arc};
 
 /// The codes of a case's events, in the only order that the definition allows.
 pub(crate) const CODES: [u16; 3] = [1, 2, 6];
 /// When the simulation begins.
 pub(crate) const BEGIN: u64 = 1_700_000_000;
 
+/// Short, so that a run sees several epochs.
+const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
 /// The members and what they agreed on.
@@ -97,20 +99,16 @@ impl Network {
             .collect()
     }
 
-    pub(crate) fn config(&self, member: usize, memory: Memory) -> Config {
-        let peer = |key| Peer {
-            key,
-            address: NOWHERE,
-            vote: Vote::Validator,
-        };
+    pub(crate) fn config(&self, member: usize, ballot: Arc<dyn Ballot>) -> Config {
         Config {
-            key: consensus_key(member),
-            peers: self.peers().into_iter().map(peer).collect(),
+            keys: vec![consensus_key(member)],
             network: *self.genesis.network().as_bytes(),
+            epoch_blocks: EPOCH_BLOCKS,
             listen: NOWHERE,
             directory: PathBuf::new(),
             timing: Timing::DEFAULT,
-            memory,
+            ballot,
+            floor: None,
         }
     }
 

@@ -17,7 +17,7 @@ pub use machine::Skew;
 pub use network::Counts;
 pub use world::{Link, Timer, World};
 
-use crate::config::{ConfigError, PeerKey};
+use crate::{committee::CommitteeError, config::PeerKey};
 use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -36,17 +36,20 @@ pub enum Channel {
     Broadcast,
     /// Records and cosignatures.
     Gossip,
+    /// Announcements of epochs.
+    Beacon,
 }
 
 impl Channel {
     /// All channels, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Votes,
         Self::Certificates,
         Self::Resolver,
         Self::Backfill,
         Self::Broadcast,
         Self::Gossip,
+        Self::Beacon,
     ];
 }
 
@@ -63,7 +66,7 @@ pub fn simulate<T>(
     unix_seconds: u64,
     limit: Duration,
     story: impl AsyncFnOnce(World) -> T,
-) -> Result<(T, String), ConfigError> {
+) -> Result<(T, String), CommitteeError> {
     let keys = members
         .iter()
         .map(|key| key.decode())

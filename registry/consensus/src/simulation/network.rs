@@ -35,6 +35,8 @@ struct Habits {
 pub struct Counts {
     /// Messages that arrived.
     pub delivered: u64,
+    /// Votes among them.
+    pub votes: u64,
     /// Messages that arrived once more.
     pub repeated: u64,
     /// Messages that a member sent garbled.
@@ -192,6 +194,7 @@ impl Receiver for Incoming {
         habits.counts.delivered += 1;
         if self.channel == Channel::Votes {
             habits.testimony.hear(&from, &bytes);
+            habits.counts.votes = habits.testimony.heard();
         }
         if habits.garblers.contains(&from) && habits.below(4) == 0 {
             habits.counts.garbled += 1;

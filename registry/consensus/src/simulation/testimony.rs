@@ -1,6 +1,7 @@
 //! What members signed, as heard on the wire: whoever contradicts a vote of its own has forgotten or lies.
 
 use crate::{block::BlockDigest, engine::Scheme};
+use bytes::Bytes;
 use commonware_codec::DecodeExt as _;
 use commonware_consensus::{Epochable as _, Viewable as _, simplex::types::Vote};
 use commonware_cryptography::ed25519::PublicKey;
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Testimony {
     votes: BTreeMap<(PublicKey, u64, u64), Ballots>,
     contradictions: BTreeSet<PublicKey>,
+    heard: u64,
 }
 
 #[derive(Default)]
@@ -24,9 +26,16 @@ struct Ballots {
 impl Testimony {
     /// Takes a message of the channel of votes, on which members send their own votes only.
     pub(super) fn hear(&mut self, from: &PublicKey, message: &IoBuf) {
-        let Ok(vote) = Vote::<Scheme, BlockDigest>::decode(message.clone()) else {
+        // Votes of several epochs share the channel: the epoch comes first, in seven bits a byte.
+        let length = message.as_ref().iter().take_while(|byte| **byte >= 0x80);
+        let Some(vote) = message.as_ref().get(length.count() + 1..) else {
             return;
         };
+        let vote = Bytes::copy_from_slice(vote);
+        let Ok(vote) = Vote::<Scheme, BlockDigest>::decode(vote) else {
+            return;
+        };
+        self.heard += 1;
         let place = (from.clone(), vote.epoch().get(), vote.view().get());
         let ballots = self.votes.entry(place).or_default();
         match vote {
@@ -47,6 +56,11 @@ impl Testimony {
         if ballots.nullified && ballots.finalized.is_some() {
             self.contradictions.insert(from.clone());
         }
+    }
+
+    /// How many votes were understood.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard
     }
 
     pub(super) fn contradictions(&self) -> Vec<PublicKey> {

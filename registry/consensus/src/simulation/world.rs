@@ -8,16 +8,16 @@ use super::{
 };
 use crate::{
     application::Application,
-    config::{Config, ConfigError, PeerKey, Vote},
-    engine::{self, BLOCK_QUOTA, Channels, Identity, QUOTA},
+    config::{Config, ConfigError},
+    engine::{self, BEACON_QUOTA, BLOCK_QUOTA, Channels, Identity, QUOTA},
     node::{self, Handle, NodeError},
 };
-use commonware_cryptography::ed25519::PublicKey;
+use commonware_cryptography::{Signer as _, ed25519::PublicKey};
 use commonware_p2p::simulated::{self, Network, Oracle, SplitTarget};
 use commonware_runtime::{
     Clock as _, Handle as Task, Spawner as _, Supervisor as _, deterministic::Context,
 };
-use commonware_utils::{NZUsize, Probability, TryCollect as _};
+use commonware_utils::{NZUsize, Probability};
 use futures::future::BoxFuture;
 use rand_core::Rng;
 use std::{
@@ -96,7 +96,7 @@ pub struct World {
 impl World {
     pub(super) async fn new(context: Context, keys: Vec<PublicKey>, seed: u64) -> Self {
         let config = simulated::Config {
-            max_size: engine::message_bytes_max(keys.len()),
+            max_size: engine::message_bytes_max(),
             max_peers_per_set: MEMBERS_MAX,
             // What a member does to a peer that it has caught lying is seen from whom it asks, not from broken links.
             disconnect_on_block: false,
@@ -287,6 +287,8 @@ impl World {
     pub async fn link(&self, from: usize, to: usize, link: Option<Link>) {
         let key = |member: usize| self.seats.get(member).expect("a member").key.clone();
         let (from, to) = (key(from), key(to));
+        // A link that is cut already stays cut; one that is there makes place for the new one.
+        let _cut = self.oracle.remove_link(from.clone(), to.clone()).await;
         if let Some(link) = link {
             let passed = u64::from(100 - link.lost_percent.min(100));
             let link = simulated::Link {
@@ -296,9 +298,6 @@ impl World {
             };
             let added = self.oracle.add_link(from, to, link).await;
             added.expect("the network runs as long as the world");
-        } else {
-            // A link that is cut already stays cut.
-            let _cut = self.oracle.remove_link(from, to).await;
         }
     }
 
@@ -348,9 +347,7 @@ impl World {
     }
 
     fn seat(&self, member: usize) -> Result<&Seat, NodeError> {
-        self.seats
-            .get(member)
-            .ok_or(NodeError::Config(ConfigError::Size))
+        self.seats.get(member).ok_or(NodeError::Ended)
     }
 
     async fn channels(&self, member: usize) -> Result<Raw, NodeError> {
@@ -360,6 +357,7 @@ impl World {
             let quota = match channel {
                 Channel::Votes | Channel::Certificates | Channel::Gossip => QUOTA,
                 Channel::Resolver | Channel::Backfill | Channel::Broadcast => BLOCK_QUOTA,
+                Channel::Beacon => BEACON_QUOTA,
             };
             let (sender, receiver) = control
                 .register(number, quota)
@@ -404,6 +402,7 @@ impl World {
         let peers = (
             self.oracle.manager(),
             self.oracle.control(self.seat(member)?.key.clone()),
+            Box::new(|_, _| {}) as engine::Track,
         );
         self.starts += 1;
         let context = self.context.child("member");
@@ -422,19 +421,13 @@ impl World {
                 peers,
             );
             let end = match Box::pin(started).await {
-                Err(error) => error.to_string(),
-                Ok(engine) => tokio::select! {
-                    ended = engine.delivery => match ended {
-                        Ok(error) => error.to_string(),
-                        Err(error) => format!("delivery: {error}"),
-                    },
-                    ended = engine.consensus => format!("consensus: {ended:?}"),
-                },
+                Err(error) => format!("{error:?}"),
+                Ok(engine) => format!("{:?}", engine.await),
             };
             let _first = told.set(end);
         });
         let seat = self.seats.get_mut(member);
-        let seat = seat.ok_or(NodeError::Config(ConfigError::Size))?;
+        let seat = seat.ok_or(NodeError::Ended)?;
         seat.running.push(Instance { task, broken });
         Ok(())
     }
@@ -470,25 +463,21 @@ impl Raw {
             backfill: next()?,
             broadcast: next()?,
             gossip: next()?,
+            beacon: next()?,
         })
     }
 }
 
 fn identity(config: &Config) -> Result<Identity, NodeError> {
-    let validators = config
-        .peers
-        .iter()
-        .filter(|peer| peer.vote == Vote::Validator)
-        .map(|peer: &crate::Peer| PeerKey::decode(peer.key))
-        .collect::<Result<Vec<_>, _>>()?;
+    let key = &config.keys.first().ok_or(ConfigError::NoKey)?.0;
     Ok(Identity {
-        key: config.key.0.clone(),
-        validators: validators
-            .into_iter()
-            .try_collect()
-            .map_err(|_duplicate| NodeError::Config(ConfigError::Size))?,
+        key: key.clone(),
+        own: config.keys.iter().map(|key| key.0.public_key()).collect(),
         network: config.network,
-        memory: config.memory,
+        epoch_blocks: config.epoch_blocks,
+        ballot: config.ballot.clone(),
+        floor: config.floor.clone(),
+        peers_max: MEMBERS_MAX.get(),
         partition: String::new(),
     })
 }
