@@ -43,7 +43,8 @@ pub(crate) struct Cluster {
 
 struct Place {
     lie: Option<Lie>,
-    stop: Option<watch::Sender<()>>,
+    /// Dropped when the node ends: one for each task that has to know.
+    stop: Vec<watch::Sender<()>>,
     image: Option<(Image, PathBuf)>,
 }
 
@@ -130,7 +131,7 @@ impl Cluster {
         let desk = Desk::new(network.clone(), world.timer());
         let place = |_| Place {
             lie: None,
-            stop: None,
+            stop: Vec::new(),
             image: None,
         };
         let cluster = Self {
@@ -180,6 +181,7 @@ impl Cluster {
         };
         let lie = place.lie.clone();
         let (stop, gone) = watch::channel(());
+        let mut stops = vec![stop];
         let replica = self.open(member, "ledger")?;
         let network = self.network.clone();
         let votes = Arc::new(self.votes(member));
@@ -187,7 +189,7 @@ impl Cluster {
         let started = match lie {
             Some(Lie::Twins(first)) => {
                 let other = self.open(member, "twin")?;
-                self.tick(&other, None, gone.clone());
+                stops.push(self.tick(&other, None));
                 let one = replica.clone();
                 let nodes: [(Disk, _, Box<dyn FnOnce(Handle) -> Arc<dyn Application>>); 2] = [
                     (
@@ -225,10 +227,10 @@ impl Cluster {
             }
         };
         started.map_err(|error| error.to_string())?;
-        self.tick(&replica, Some(votes), gone.clone());
+        stops.push(self.tick(&replica, Some(votes)));
         self.desk.set(member, Some(Access { replica, gone }));
         if let Some(place) = self.places.get_mut(member) {
-            place.stop = Some(stop);
+            place.stop = stops;
         }
         Ok(())
     }
@@ -260,11 +262,12 @@ impl Cluster {
         Votes::new(keys, &data, data.join("ballots"))
     }
 
-    fn tick(&self, replica: &Arc<Replica>, votes: Option<Arc<Votes>>, gone: watch::Receiver<()>) {
+    fn tick(&self, replica: &Arc<Replica>, votes: Option<Arc<Votes>>) -> watch::Sender<()> {
+        // Two tasks that wait on one channel are woken in an order that no seed settles.
+        let (stop, mut gone) = watch::channel(());
         let (replica, timer) = (Arc::downgrade(replica), self.world.timer());
         let (clock, origin) = (Instant::now(), timer.elapsed());
         self.world.spawn(async move {
-            let mut gone = gone;
             loop {
                 tokio::select! {
                     biased;
@@ -285,6 +288,7 @@ impl Cluster {
                 }
             }
         });
+        stop
     }
 
     /// Lets go of a member's node, which has ended or will now.
@@ -292,7 +296,7 @@ impl Cluster {
         let access = self.desk.node(member);
         self.desk.set(member, None);
         if let Some(place) = self.places.get_mut(member) {
-            place.stop = None;
+            place.stop.clear();
         }
         self.world.stop(member).await;
         if let Some(access) = access {
