@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Who may depend on whom. A new arrow is an architectural decision.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("protocol", &[]),
     ("did", &["protocol"]),
     ("vault", &[]),
@@ -20,6 +20,10 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("registry-consensus", &[]),
     ("registry-client", &["protocol"]),
     ("registry", &["protocol", "service", "registry-consensus"]),
+    (
+        "registry-simulation",
+        &["protocol", "registry", "registry-consensus"],
+    ),
     (
         "issuer",
         &["protocol", "did", "vault", "service", "registry-client"],
@@ -58,6 +62,7 @@ const BEHIND: [(&str, &[&str]); 9] = [
             "registry",
             "registry-client",
             "registry-consensus",
+            "registry-simulation",
             "issuer",
             "verifier",
             "wallet",

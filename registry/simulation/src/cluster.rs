@@ -7,10 +7,15 @@ use crate::{
 };
 use bytes::Bytes;
 use protocol::Timestamp;
-use registry::{clock::Clock, replica::Replica, store::Store, votes::Votes};
+use registry::{
+    clock::Clock,
+    replica::Replica,
+    store::{Store, StoreError},
+    votes::Votes,
+};
 use registry_consensus::{
-    Application, Ballot, CommitError, Committee, Handle, OrderedBlock, PeerKey, Verdict, Vote,
-    simulation::{Disk, Image, Link, Timer, World},
+    Application, Ballot, CommitError, Committee, OrderedBlock, PeerKey, Verdict, Vote,
+    simulation::{Disk, Image, Link, Timer, Twin, World},
 };
 use std::{
     fs, io,
@@ -23,6 +28,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 const TICK: Duration = Duration::from_secs(1);
+/// Until the database of a node that has ended can be opened again.
+const UNLOCKED_WITHIN: Duration = Duration::from_secs(5);
 const TURN: Duration = Duration::from_millis(1);
 
 /// How messages travel when nothing is wrong.
@@ -191,7 +198,7 @@ impl Cluster {
                 let other = self.open(member, "twin")?;
                 stops.push(self.tick(&other, None));
                 let one = replica.clone();
-                let nodes: [(Disk, _, Box<dyn FnOnce(Handle) -> Arc<dyn Application>>); 2] = [
+                let nodes: [Twin; 2] = [
                     (
                         self.world.disk(member),
                         config,
@@ -243,8 +250,18 @@ impl Cluster {
         };
         let now = clock.now();
         let genesis = self.network.genesis.clone();
-        let store = Store::open(&self.path(member, name), genesis.network())
-            .map_err(|error| format!("opening the store: {error:?}"))?;
+        let path = self.path(member, name);
+        let begun = Instant::now();
+        let store = loop {
+            match Store::open(&path, genesis.network()) {
+                Ok(store) => break store,
+                // The database lets go of its lock on threads of its own, in real time.
+                Err(StoreError::Database(_)) if begun.elapsed() < UNLOCKED_WITHIN => {
+                    std::thread::yield_now();
+                }
+                Err(error) => return Err(format!("opening the store: {error:?}")),
+            }
+        };
         let replica = Replica::open(genesis, store, cosigning_key(member), now)
             .map_err(|error| format!("opening the ledger: {error:?}"))?;
         Ok(Arc::new(replica.with_clock(Arc::new(clock))))

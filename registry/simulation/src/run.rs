@@ -237,7 +237,11 @@ impl Story {
                 self.pass(duration).await;
                 self.cluster.world.set_clock(*member, 0);
             }
-            _ => {}
+            Fault::Kill(_)
+            | Fault::Power(..)
+            | Fault::PowerOfAll
+            | Fault::Disk(..)
+            | Fault::OldImage(_) => {}
         }
     }
 

@@ -15,7 +15,7 @@ mod world;
 pub use disk::{Disk, DiskError, Image, OpenFile, Trouble};
 pub use machine::Skew;
 pub use network::Counts;
-pub use world::{Link, Timer, World};
+pub use world::{Link, Timer, Twin, World};
 
 use crate::{committee::CommitteeError, config::PeerKey};
 use commonware_runtime::{Runner as _, Supervisor as _, deterministic};

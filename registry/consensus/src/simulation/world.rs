@@ -84,6 +84,13 @@ struct Instance {
     broken: Arc<OnceLock<String>>,
 }
 
+/// One of two nodes with the same key: its disk, its configuration, and what makes its application.
+pub type Twin = (
+    Disk,
+    Config,
+    Box<dyn FnOnce(Handle) -> Arc<dyn Application>>,
+);
+
 /// All members.
 pub struct World {
     context: Context,
@@ -141,7 +148,7 @@ impl World {
                 Incoming::new(receiver, channel, self.wire.clone()),
             ))
         })?;
-        self.launch(member, disk, config, application, channels)
+        self.launch(member, disk, &config, application, channels)
     }
 
     /// Starts two nodes with one member's key, each with a disk of its own: the members in `first` talk with one of them only, all
@@ -154,11 +161,7 @@ impl World {
         &mut self,
         member: usize,
         first: &[usize],
-        nodes: [(
-            Disk,
-            Config,
-            Box<dyn FnOnce(Handle) -> Arc<dyn Application>>,
-        ); 2],
+        nodes: [Twin; 2],
     ) -> Result<(), NodeError> {
         let keys = |wanted: &dyn Fn(usize) -> bool| -> Arc<BTreeSet<PublicKey>> {
             let seats = self.seats.iter().enumerate();
@@ -194,7 +197,7 @@ impl World {
                     Incoming::new(receiver, channel, self.wire.clone()),
                 ))
             })?;
-            self.launch(member, disk, config, application, channels)?;
+            self.launch(member, disk, &config, application, channels)?;
         }
         Ok(())
     }
@@ -389,14 +392,14 @@ impl World {
         &mut self,
         member: usize,
         disk: Disk,
-        config: Config,
+        config: &Config,
         application: impl FnOnce(Handle) -> Arc<dyn Application>,
         channels: Channels<Outgoing, Incoming>,
     ) -> Result<(), NodeError> {
         config.check()?;
         let (handle, ports) = node::ports();
         let application = application(handle);
-        let identity = identity(&config)?;
+        let identity = identity(config)?;
         let timing = config.timing;
         let broken = Arc::new(OnceLock::new());
         let peers = (
