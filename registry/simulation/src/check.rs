@@ -113,8 +113,8 @@ pub(crate) fn n6_n7_append_only(
     let mut violations = Vec::new();
     let mut proved = BTreeSet::new();
     for receipt in receipts {
-        let cosigners = network.genesis.cosigners();
-        let Ok(entry) = verify_receipt(&receipt.text, &receipt.record, cosigners) else {
+        let committees = network.genesis.committees();
+        let Ok(entry) = verify_receipt(&receipt.text, &receipt.record, committees) else {
             violations.push(format!("N6: the receipt of {} fails", receipt.index));
             continue;
         };

@@ -142,7 +142,7 @@ impl Desk {
             answer = access.replica.submit(record) => answer,
         };
         let text = answer.ok()?;
-        match verify_receipt(&text, record, self.network.genesis.cosigners()) {
+        match verify_receipt(&text, record, self.network.genesis.committees()) {
             Ok(entry) => {
                 let index = entry.index();
                 let record = record.to_vec();

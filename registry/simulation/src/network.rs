@@ -8,13 +8,13 @@
 use protocol::{
     identity::{Algorithm, SigningKey},
     registry::{
-        CaseId, Commitment, Genesis, Issuer, KeyBytes, KeySet, Member, MemberRole,
+        CaseId, Commitment, Epochs, Genesis, Issuer, KeyBytes, KeySet, Member, MemberRole,
         ProcessDefinition, Step,
         record::{Body, CaseEvent, Record},
     },
 };
 use registry_consensus::{Ballot, Config, ConsensusKey, PeerKey, Timing};
-use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// The codes of a case's events, in the only order that the definition allows.
 pub(crate) const CODES: [u16; 3] = [1, 2, 6];
@@ -22,7 +22,7 @@ pub(crate) const CODES: [u16; 3] = [1, 2, 6];
 pub(crate) const BEGIN: u64 = 1_700_000_000;
 
 /// Short, so that a run sees several epochs.
-const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
+const EPOCH_BLOCKS: u64 = 50;
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
 /// The members and what they agreed on.
@@ -41,7 +41,9 @@ impl Network {
             peer_address: format!("127.0.0.1:{}", 7200 + n),
             consensus_key: public(&key(100 + n)),
             cosigning_key: public(&key(n)),
+            governance_key: public(&key(200 + n)),
             validator: true,
+            suspended: false,
         };
         let issuer = Issuer {
             id: "https://issuer.example"
@@ -54,6 +56,8 @@ impl Network {
             application_key: KeyBytes::from_bytes([1; 32]),
             trust_anchors: Vec::new(),
             jwks: KeySet { keys: Vec::new() },
+            retired: false,
+            former_record_keys: Vec::new(),
         };
         let step = |code: u16, name: &str, after: &[u16]| Step {
             code,
@@ -73,6 +77,7 @@ impl Network {
         let all = (0..members).map(member).collect();
         let file = Genesis::to_json(
             "Simulation",
+            Epochs::of_blocks(EPOCH_BLOCKS).expect("a length of epochs"),
             all,
             vec![issuer],
             Vec::new(),
@@ -103,7 +108,7 @@ impl Network {
         Config {
             keys: vec![consensus_key(member)],
             network: *self.genesis.network().as_bytes(),
-            epoch_blocks: EPOCH_BLOCKS,
+            epoch_blocks: self.genesis.epochs().length(),
             listen: NOWHERE,
             directory: PathBuf::new(),
             timing: Timing::DEFAULT,
