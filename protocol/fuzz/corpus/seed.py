@@ -105,6 +105,45 @@ prefix = {"root": generate.b64(generate.root(entries[:size])), "hashes": [genera
 write("evidence", "prefix", json.dumps({"tegata": "evidence/1", "first": signed(fork, generate.MEMBERS[:1]), "second": larger["note"], "prefix": prefix}))
 write("evidence", "no-contradiction", json.dumps({"tegata": "evidence/1", "first": smaller["note"], "second": larger["note"], "prefix": prefix}))
 
+merkle = load("registry/merkle.json")
+leaves = [generate.leaf_hash(base64.b64decode(leaf)) for leaf in merkle["leaves"]]
+numbers = lambda *them: b"".join(n.to_bytes(8, "big") for n in them)
+hashes = lambda them: b"".join(base64.b64decode(h) for h in them)
+for size in (1, 3, 8, 13, 20):
+    tree = merkle["trees"][size]
+    index = size * 2 // 3
+    path = hashes(tree["inclusion"][index])
+    write("proof", f"inclusion-{index}-of-{size}", numbers(index, size) + leaves[index] + hashes([tree["root"]]) + path)
+    old = size // 2 or 1
+    proof = generate.consistency(old, [base64.b64decode(leaf) for leaf in merkle["leaves"][:size]]) if old < size else []
+    write("proof", f"consistency-{old}-to-{size}", numbers(old, size) + hashes([merkle["trees"][old]["root"], tree["root"]]) + b"".join(proof))
+
+write("note", "note", load("registry/notes.json")["note"])
+write("note", "checkpoint", larger["note"])
+write("note", "no-signature", larger["text"] + "\n")
+write("note", "control", larger["note"].replace("height", "heig\x07ht"))
+
+handovers = load("registry/handovers.json")
+for number, handover in enumerate(handovers["handovers"]):
+    write("handover", f"handover-{number}", handover["checkpoint"] + "\0" + handover["document"])
+write("handover", "later-document", handovers["handovers"][0]["checkpoint"] + "\0" + handovers["document"])
+write("handover", "not-yet-known", handovers["checkpoint"] + "\0" + handovers["document"])
+
+parties = load("registry/genesis.json")
+canonical = lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+member, issuer, definition = parties["members"][1], parties["issuers"][0], parties["process_definitions"][0]
+for name, value in {
+    "suspend": {"suspend_member": {"name": member["name"]}},
+    "remove": {"remove_member": {"name": member["name"]}},
+    "remove-nobody": {"remove_member": {"name": "nobody.example"}},
+    "update": {"update_member": {"member": {**member, "validator": not member["validator"]}}},
+    "admit-again": {"admit_member": {"member": member}},
+    "retire": {"retire_issuer": {"id": issuer["id"]}},
+    "register": {"register_issuer": {"issuer": {**issuer, "name": "Another name"}}},
+    "definition": {"publish_definition": {"definition": {**definition, "version": definition["version"] + 1, "activation_height": 200}}},
+}.items():
+    write("change", name, canonical(value))
+
 write("json", "escapes", '{"a":"\\u0061\\ud83d\\ude00","b":[1,-2.5e3,true,null,{}]}')
 write("json", "duplicate", '{"iss":1,"\\u0069ss":2}')
 write("json", "private-number", '{"$serde_json::private::Number":"1"}')

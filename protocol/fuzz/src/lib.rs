@@ -11,7 +11,9 @@ use protocol::identity::jws::{JwsLimits, UnverifiedJws};
 use protocol::identity::{Algorithm, Purpose, SigningKey};
 use protocol::json;
 use protocol::presentation::dcql::Query;
-use protocol::registry::checkpoint::{UnverifiedCheckpoint, UnverifiedEvidence};
+use protocol::registry::checkpoint::{Handover, UnverifiedCheckpoint, UnverifiedEvidence};
+use protocol::registry::governance::Change;
+use protocol::registry::merkle::{TreeHash, verify_consistency, verify_inclusion};
 use protocol::registry::note::UnverifiedNote;
 use protocol::registry::receipt::UnverifiedReceipt;
 use protocol::registry::record::UnverifiedRecord;
@@ -23,7 +25,7 @@ use serde_json::Value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets by name: one folder of the corpus and one binary each.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 16] = [
     ("json", json),
     ("jws", jws),
     ("sd_jwt", sd_jwt),
@@ -33,9 +35,13 @@ pub const TARGETS: [Target; 12] = [
     ("jwe", jwe),
     ("dcql", dcql),
     ("record", record),
+    ("note", note),
     ("checkpoint", checkpoint),
+    ("proof", proof),
     ("receipt", receipt),
     ("evidence", evidence),
+    ("handover", handover),
+    ("change", change),
 ];
 
 /// When the vectors were made.
@@ -184,6 +190,15 @@ pub fn record(data: &[u8]) {
     }
 }
 
+/// A note is text in which nothing is unprintable, and a signature names a key in one way.
+pub fn note(data: &[u8]) {
+    if UnverifiedNote::parse(data).is_ok() {
+        let text = text(data).expect("a note is UTF-8");
+        assert!(text.ends_with('\n') && text.contains("\n\n"));
+        assert!(!text.chars().any(|c| c < ' ' && c != '\n'));
+    }
+}
+
 /// A checkpoint is a note.
 pub fn checkpoint(data: &[u8]) {
     let note = UnverifiedNote::parse(data);
@@ -191,6 +206,46 @@ pub fn checkpoint(data: &[u8]) {
         assert!(note.is_ok());
         drop(checkpoint.verify(genesis().committees()));
     }
+}
+
+/// Two numbers and hashes: a proof shows one leaf at one index, and one tree as the beginning of another.
+pub fn proof(data: &[u8]) {
+    let Some((first, rest)) = data.split_first_chunk::<8>() else {
+        return;
+    };
+    let Some((second, rest)) = rest.split_first_chunk::<8>() else {
+        return;
+    };
+    let (first, second) = (u64::from_be_bytes(*first), u64::from_be_bytes(*second));
+    let (hashes, _rest) = rest.as_chunks::<32>();
+    let hashes: Vec<TreeHash> = hashes
+        .iter()
+        .map(|hash| TreeHash::from_bytes(*hash))
+        .collect();
+    let [one, other, path @ ..] = &hashes[..] else {
+        return;
+    };
+    let (one, other) = (*one, *other);
+    if verify_inclusion(path, first, one, second, other).is_ok() {
+        assert!(first < second);
+        assert!(verify_inclusion(path, first, bent(one), second, other).is_err());
+        assert!(verify_inclusion(path, first ^ 1, one, second, other).is_err());
+    }
+    if verify_consistency(path, first, one, second, other).is_ok() {
+        assert!(first <= second);
+        assert!(verify_consistency(path, first, bent(one), second, other).is_err());
+        assert!(
+            first == second
+                || first == 0
+                || verify_consistency(path, first, one, second, bent(other)).is_err()
+        );
+    }
+}
+
+fn bent(hash: TreeHash) -> TreeHash {
+    let mut bytes = *hash.as_bytes();
+    bytes[31] ^= 1;
+    TreeHash::from_bytes(bytes)
 }
 
 /// A receipt shows one record.
@@ -211,6 +266,41 @@ pub fn evidence(data: &[u8]) {
     if let Ok(shown) = evidence.verify(genesis().committees()) {
         assert!(!shown.members.is_empty());
         assert_ne!(shown.first, shown.second);
+    }
+}
+
+/// A handover is the committee's own word, teaches nothing that is forgotten on the way to the disk, and can be shown twice.
+pub fn handover(data: &[u8]) {
+    let Some((checkpoint, document)) = text(data).and_then(|text| text.split_once('\0')) else {
+        return;
+    };
+    let handover = Handover {
+        checkpoint: checkpoint.to_owned(),
+        document: document.to_owned(),
+    };
+    let genesis = genesis();
+    let mut committees = genesis.committees().clone();
+    if committees.follow(&handover).is_err() {
+        assert_eq!(&committees, genesis.committees());
+        return;
+    }
+    let followed = committees.clone();
+    assert!(committees.follow(&handover).is_ok());
+    assert_eq!(committees, followed);
+    let recalled = genesis.committees().recall(&committees.to_memory());
+    assert_eq!(recalled, Ok(committees));
+}
+
+/// A change has one spelling, and what it makes of the parties fits together.
+pub fn change(data: &[u8]) {
+    let Ok(change) = Change::parse(data) else {
+        return;
+    };
+    assert_eq!(change.to_json().as_bytes(), data);
+    let genesis = genesis();
+    if let Ok(parties) = genesis.parties().changed(&change, 100) {
+        assert_ne!(&parties, genesis.parties());
+        assert!(parties.quorum() <= parties.members_in_force().count());
     }
 }
 

@@ -22,7 +22,7 @@ pub const GOSSIP_BYTES_MAX: usize = 16 * 1024;
 
 /// Messages that may wait to be sent.
 const QUEUE_MAX: usize = 1024;
-const FRAME_MESSAGES_MAX: usize = 256;
+pub(crate) const FRAME_MESSAGES_MAX: usize = 256;
 pub(crate) const FRAME_BYTES_MAX: usize = 256 * 1024;
 /// Frames leave no faster than this, below the quota of [`crate::engine`].
 const FRAME_INTERVAL: Duration = Duration::from_millis(5);
@@ -145,11 +145,16 @@ pub(crate) async fn receive<R>(
 
 /// Messages that travel together.
 #[derive(Debug)]
-struct Frame(Vec<Bytes>);
+pub(crate) struct Frame(Vec<Bytes>);
 
 impl Frame {
     fn of(message: Bytes) -> Self {
         Self(vec![message])
+    }
+
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn messages(&self) -> &[Bytes] {
+        &self.0
     }
 
     fn has_room_for(&self, message: &Bytes) -> bool {

@@ -29,6 +29,8 @@ mod committee;
 mod config;
 mod delivery;
 mod engine;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gossip;
 mod node;
 #[cfg(feature = "simulation")]
