@@ -38,7 +38,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use service::{clock, random, serve::Server};
+use service::{clock, operations::Operations, random, serve::Server};
 
 use crate::config::Config;
 pub use crate::issuer::Issuer;
@@ -58,7 +58,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         tokio::spawn(batch_anchors(Arc::clone(&issuer))),
         tokio::spawn(sweep(Arc::clone(&issuer))),
     ];
-    server.run(api::router(Arc::clone(&issuer)), stop).await;
+    let operations = Operations::new("tegata-issuer", env!("CARGO_PKG_VERSION"));
+    let router = api::router(Arc::clone(&issuer));
+    server.run(router, operations, stop).await;
     for task in tasks {
         task.abort();
     }

@@ -156,6 +156,9 @@ pub struct ServiceConfig {
     /// Connections from one address.
     #[serde(default = "connections_per_address_default")]
     pub connections_per_address_max: usize,
+    /// Where the operator's own monitoring asks for `/metrics`: plain HTTP, on loopback or a private network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations_listen: Option<SocketAddr>,
 }
 
 impl ServiceConfig {
@@ -167,6 +170,7 @@ impl ServiceConfig {
             tls: None,
             development_loopback_http: true,
             connections_per_address_max: limits::CONNECTIONS_PER_ADDRESS_MAX,
+            operations_listen: None,
         }
     }
 }

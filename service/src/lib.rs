@@ -1,8 +1,8 @@
 //! The shell an HTTP service of Tegata runs in.
 //!
 //! A role gives an [`axum::Router`] and a [`config::ServiceConfig`]; the shell listens, speaks TLS, bounds everything
-//! a stranger can send, answers mistakes as RFC 9457 problems, sets the security headers and writes one log line per
-//! request. It knows no word of the domain.
+//! a stranger can send, answers mistakes as RFC 9457 problems, sets the security headers, writes one log line per
+//! request and answers the operator's questions ([`operations`]). It knows no word of the domain.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -11,7 +11,8 @@
 //! service::telemetry::start();
 //! let config = service::config::ServiceConfig::loopback_for_development(0);
 //! let router = Router::new().route("/healthz", get(async || "ok"));
-//! service::serve::serve(router, &config).await?;
+//! let operations = service::operations::Operations::new("example", env!("CARGO_PKG_VERSION"));
+//! service::serve::serve(router, operations, &config).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -25,6 +26,7 @@ pub mod clock;
 pub mod config;
 pub mod extract;
 pub mod limits;
+pub mod operations;
 pub mod random;
 pub mod refusal;
 pub mod serve;

@@ -27,8 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use service::clock;
-use service::serve::serve;
+use service::{clock, operations::Operations, serve::serve};
 
 pub use verifier::Verifier;
 
@@ -38,7 +37,8 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let service = config.service.clone();
     let verifier = Arc::new(Verifier::open(config, clock::now()).context("opening the verifier")?);
     let tasks = tasks::start(&verifier);
-    let served = serve(api::router(verifier), &service).await;
+    let operations = Operations::new("tegata-verifier", env!("CARGO_PKG_VERSION"));
+    let served = serve(api::router(verifier), operations, &service).await;
     drop(tasks);
     served.context("serving")
 }

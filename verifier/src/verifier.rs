@@ -17,6 +17,7 @@ use crate::config::{Config, RegistryConfig};
 use crate::identity::Signer;
 use crate::presentation::query::query;
 use crate::registry::{Outbox, Registry};
+use crate::staff::SessionTag;
 use crate::status::StatusLists;
 
 /// A company's verifier with its stores open.
@@ -28,7 +29,7 @@ pub struct Verifier {
     pub(crate) registry: Registry,
     pub(crate) status: StatusLists,
     pub(crate) staff: Staff,
-    pub(crate) sessions: Sessions<()>,
+    pub(crate) sessions: Sessions<SessionTag>,
     pub(crate) outbox: Outbox,
     registration: Registration,
     queries: BTreeMap<String, Query>,

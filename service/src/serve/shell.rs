@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -21,6 +21,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 use crate::limits::{BODY_BYTES, REQUEST_TIMEOUT, REQUESTS_IN_FLIGHT_MAX};
+use crate::operations::Traffic;
 use crate::refusal::Refusal;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -52,6 +53,11 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 ///
 /// A handler that sets `Cache-Control` keeps it; every other answer says `no-store`.
 pub fn shell(router: Router) -> Router {
+    measured_shell(router, Arc::default())
+}
+
+/// The same, with a count of what is asked and answered.
+pub(super) fn measured_shell(router: Router, traffic: Arc<Traffic>) -> Router {
     let places = Arc::new(Semaphore::new(REQUESTS_IN_FLIGHT_MAX));
     router
         .fallback(async || Refusal::not_found())
@@ -63,11 +69,13 @@ pub fn shell(router: Router) -> Router {
         .layer(from_fn(move |request, next| {
             limit_requests(Arc::clone(&places), request, next)
         }))
-        .layer(from_fn(observe))
+        .layer(from_fn(move |request, next| {
+            observe(Arc::clone(&traffic), request, next)
+        }))
 }
 
-/// Request id, log line and security headers.
-async fn observe(request: Request, next: Next) -> Response {
+/// Request id, log line, count and security headers.
+async fn observe(traffic: Arc<Traffic>, request: Request, next: Next) -> Response {
     let mut bytes = [0u8; 12];
     crate::random::os().fill_bytes(&mut bytes);
     let id = protocol::base64url::encode(&bytes);
@@ -80,8 +88,12 @@ async fn observe(request: Request, next: Next) -> Response {
     let span = tracing::info_span!("request", request_id = id);
     async move {
         let begun = Instant::now();
+        let open = traffic.request();
         let mut response = next.run(request).await;
-        log(&method, &route, response.status(), begun);
+        drop(open);
+        let took = begun.elapsed();
+        traffic.answered(&method, &route, response.status(), took);
+        log(&method, &route, response.status(), took);
         set_headers(response.headers_mut(), &id);
         response
     }
@@ -89,8 +101,8 @@ async fn observe(request: Request, next: Next) -> Response {
     .await
 }
 
-fn log(method: &Method, route: &str, status: StatusCode, begun: Instant) {
-    let (status, elapsed_ms) = (status.as_u16(), begun.elapsed().as_secs_f64() * 1_000.0);
+fn log(method: &Method, route: &str, status: StatusCode, took: Duration) {
+    let (status, elapsed_ms) = (status.as_u16(), took.as_secs_f64() * 1_000.0);
     tracing::info!(%method, route, status, elapsed_ms, "answered");
 }
 

@@ -1,5 +1,5 @@
-use std::io::Write;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -17,9 +17,11 @@ use crate::config::{SecretPath, ServiceConfig, TlsConfig};
 use crate::limits::{
     HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, HEADERS_MAX, REQUEST_TIMEOUT, REQUESTS_IN_FLIGHT_MAX,
 };
+use crate::operations::{Operations, Readiness};
 
 struct Running {
     address: SocketAddr,
+    operations: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -38,13 +40,17 @@ fn router() -> Router {
 
 async fn start(config: &ServiceConfig) -> Running {
     let server = Server::bind(config).await.unwrap();
-    let address = server.address();
+    let (address, operations_address) = (server.address(), server.operations_address());
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(server.run(router(), async move {
+    let operations = Operations::new("test", "0")
+        .ready_if(|| Readiness::NotReady("asleep"))
+        .measuring(|to| to.gauge("tegata_test", "A test.", 7));
+    let task = tokio::spawn(server.run(router(), operations, async move {
         let _ = stopped.await;
     }));
     Running {
         address,
+        operations: operations_address,
         stop,
         task,
     }
@@ -359,43 +365,105 @@ async fn a_stop_lets_running_connections_end() {
     assert!(TcpStream::connect(running.address).await.is_err());
 }
 
-#[tokio::test]
-async fn neg_e06_only_a_certificate_of_a_trusted_authority_is_accepted() {
-    use crate::client::{Outbound, Reach};
-    let folder = tempfile::tempdir().unwrap();
+/// With a certificate, as strangers meet it; the certificate is `mine.pem`.
+async fn start_for_strangers(folder: &Path) -> Running {
     let mine = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::File::create(&path)
-            .unwrap()
-            .write_all(text.as_bytes())
-            .unwrap();
-        path
-    };
-    let key = SecretPath::new(folder.path().join("key.pem"));
+    let key = SecretPath::new(folder.join("key.pem"));
     key.create(mine.signing_key.serialize_pem().as_bytes())
         .unwrap();
     let tls = TlsConfig {
-        certificates: write("mine.pem", &mine.cert.pem()),
+        certificates: write(folder, "mine.pem", &mine.cert.pem()),
         key,
     };
-    let running = start(&ServiceConfig {
+    start(&ServiceConfig {
         tls: Some(tls),
         development_loopback_http: false,
         ..config()
     })
-    .await;
+    .await
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn neg_e06_only_a_certificate_of_a_trusted_authority_is_accepted() {
+    use crate::client::{Outbound, Reach};
+    let folder = tempfile::tempdir().unwrap();
+    let running = start_for_strangers(folder.path()).await;
     let url = url::Url::parse(&format!("https://localhost:{}/ok", running.address.port())).unwrap();
 
     let trusting = Outbound::new(Reach::HttpsOnly, Some(&folder.path().join("mine.pem"))).unwrap();
     assert_eq!(trusting.fetch(&url).await.unwrap().status, StatusCode::OK);
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let distrusting = Outbound::new(
         Reach::HttpsOnly,
-        Some(&write("other.pem", &other.cert.pem())),
+        Some(&write(folder.path(), "other.pem", &other.cert.pem())),
     )
     .unwrap();
     assert!(distrusting.fetch(&url).await.is_err());
     let plain = exchange(running.address, &get_request("")).await;
     assert!(!plain.contains(" 200 "), "{plain}");
+}
+
+#[tokio::test]
+async fn the_operator_asks_what_the_public_does_not_see() {
+    let side = Some("127.0.0.1:0".parse().unwrap());
+    let running = start(&ServiceConfig {
+        operations_listen: side,
+        ..config()
+    })
+    .await;
+    let ask = async |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        exchange(running.operations.unwrap(), request.as_bytes()).await
+    };
+    exchange(running.address, &get_request("")).await;
+    assert!(ask("/healthz").await.ends_with("\r\n\r\nok"));
+    let unready = ask("/readyz").await;
+    assert!(unready.starts_with("HTTP/1.1 503 ") && unready.ends_with("\r\n\r\nasleep\n"));
+    let metrics = ask("/metrics").await;
+    for line in [
+        "tegata_build_info{program=\"test\",version=\"0\"} 1\n",
+        "tegata_ready 0\n",
+        "tegata_test 7\n",
+        "tegata_http_requests_total{route=\"/ok\",method=\"GET\",status=\"200\"} 1\n",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+    assert!(ask("/ok").await.starts_with("HTTP/1.1 404 "));
+}
+
+#[tokio::test]
+async fn metrics_are_not_shown_on_an_address_that_others_reach() {
+    for (listen, allowed) in [
+        ("0.0.0.0:0", false),
+        ("203.0.113.1:0", false),
+        ("[2001:db8::1]:0", false),
+        ("127.0.0.1:0", true),
+    ] {
+        let config = ServiceConfig {
+            operations_listen: Some(listen.parse().unwrap()),
+            ..config()
+        };
+        let bound = Server::bind(&config).await;
+        let exposed = matches!(bound, Err(ServeError::OperationsExposed { .. }));
+        assert_eq!(exposed, !allowed, "{listen}");
+    }
+}
+
+#[tokio::test]
+async fn strangers_see_whether_a_service_is_ready_and_no_metrics() {
+    use crate::client::{Outbound, Reach};
+    let folder = tempfile::tempdir().unwrap();
+    let running = start_for_strangers(folder.path()).await;
+    let stranger = Outbound::new(Reach::HttpsOnly, Some(&folder.path().join("mine.pem"))).unwrap();
+    for (path, status) in [("readyz", 503), ("metrics", 404)] {
+        let url = format!("https://localhost:{}/{path}", running.address.port());
+        let answer = stranger.fetch(&url.parse().unwrap()).await.unwrap();
+        assert_eq!(answer.status, status, "{path}");
+    }
 }

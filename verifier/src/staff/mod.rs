@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 use crate::api::fault;
 use crate::application::decide::{self, DecisionError};
 use crate::application::record::{self, Standing, Verdict};
+use crate::secret::random_id;
 use crate::status::monitor;
 use crate::store::StoreError;
 use crate::verifier::{Verifier, blocking};
@@ -49,6 +50,18 @@ pub(crate) fn router() -> Router<Arc<Verifier>> {
 /// A member of staff with an open session; anything else is 401.
 struct Session {
     name: Arc<str>,
+    /// What stands in logs instead of the name.
+    tag: Arc<SessionTag>,
+}
+
+/// A random name of a session for its log lines: they belong together and name nobody. Who decided stands with the
+/// decision, in the vault.
+pub(crate) struct SessionTag(String);
+
+impl std::fmt::Display for SessionTag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl FromRequestParts<Arc<Verifier>> for Session {
@@ -60,8 +73,8 @@ impl FromRequestParts<Arc<Verifier>> for Session {
     ) -> Result<Self, Refusal> {
         let token = Bearer::from_request_parts(parts, verifier).await?;
         let found = verifier.sessions.find(&token, clock::now());
-        let (name, _content) = found.map_err(|_| Refusal::unauthorized())?;
-        Ok(Self { name })
+        let (name, tag) = found.map_err(|_| Refusal::unauthorized())?;
+        Ok(Self { name, tag })
     }
 }
 
@@ -87,9 +100,10 @@ async fn open_session(
         tracing::warn!("log-in refused");
         return Err(Refusal::unauthorized());
     }
+    let tag = SessionTag(random_id(&mut random::os()));
     let token = verifier
         .sessions
-        .open(&name, (), clock::now(), &mut random::os())
+        .open(&name, tag, clock::now(), &mut random::os())
         .map_err(wait)?;
     Ok((
         StatusCode::CREATED,
@@ -166,7 +180,7 @@ async fn show_application(
         crate::registry::standing(&verifier.vault, id)
     });
     let outcome = outcome.await.map_err(|error| fault(&error))?;
-    tracing::info!(application = %id, by = %session.name, "application read");
+    tracing::info!(application = %id, session = %session.tag, "application read");
     Ok(Answer(view::whole(
         id,
         &application,
@@ -190,7 +204,7 @@ async fn show_document(
         .await
         .map_err(|error| fault(&error))?
         .ok_or_else(Refusal::not_found)?;
-    tracing::info!(application = %id, number, by = %session.name, "document read");
+    tracing::info!(application = %id, number, session = %session.tag, "document read");
     let media_type = HeaderValue::from_str(&media_type).map_err(|error| fault(&error))?;
     // Bytes of a stranger: the browser must neither guess their type nor run them.
     let headers = [
@@ -228,7 +242,7 @@ async fn decide_application(
         decide::decide(verifier, id, decision, &by, clock::now(), &mut random::os())
     });
     decided.await.map_err(|error| refuse_decision(&error))?;
-    tracing::info!(application = %id, by = %session.name, "application decided");
+    tracing::info!(application = %id, session = %session.tag, "application decided");
     Ok(StatusCode::NO_CONTENT)
 }
 
