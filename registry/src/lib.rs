@@ -23,6 +23,7 @@ mod fixture;
 pub mod genesis;
 pub mod mempool;
 mod message;
+mod operations;
 pub mod relay;
 pub mod replica;
 pub mod run;

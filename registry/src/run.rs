@@ -3,6 +3,7 @@
 use crate::{
     api,
     config::NodeConfig,
+    operations::NodeOperations,
     replica::Replica,
     store::Store,
     votes::{NOTED_EVERY, Votes},
@@ -48,11 +49,12 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     });
     let mut node = node.context("starting consensus")?;
 
-    let ticking = tokio::spawn(tick(replica.clone(), votes));
+    let operations = NodeOperations::of(replica.clone(), config.data.clone());
+    let ticking = tokio::spawn(tick(replica.clone(), votes, operations.clone()));
     let relaying = tokio::spawn(replica.clone().relaying(relayed, config.relay.slot_ms));
     let (end, ended) = oneshot::channel::<()>();
     let router = api::router(replica.clone());
-    let serving = server.run(router, async {
+    let serving = server.run(router, operations.answers(), async {
         let _told_or_dropped = ended.await;
     });
     let failure = {
@@ -115,13 +117,14 @@ fn open(config: &NodeConfig) -> anyhow::Result<Opened> {
     })
 }
 
-async fn tick(replica: Arc<Replica>, votes: Arc<Votes>) {
+async fn tick(replica: Arc<Replica>, votes: Arc<Votes>, operations: Arc<NodeOperations>) {
     let mut noted = 0;
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         replica.tick(service::clock::now(), Instant::now());
+        operations.tick();
         let (height, _) = replica.progress();
         if height < noted + NOTED_EVERY && (noted > 0 || height == 0) {
             continue;

@@ -27,7 +27,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use service::{clock, operations::Operations, serve::serve};
+use service::{
+    clock,
+    operations::{Operations, Readiness},
+    serve::serve,
+};
 
 pub use verifier::Verifier;
 
@@ -37,7 +41,16 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let service = config.service.clone();
     let verifier = Arc::new(Verifier::open(config, clock::now()).context("opening the verifier")?);
     let tasks = tasks::start(&verifier);
-    let operations = Operations::new("tegata-verifier", env!("CARGO_PKG_VERSION"));
+    // Without the trusted parties nothing that is presented can be judged.
+    let judge = Arc::clone(&verifier);
+    let operations =
+        Operations::new("tegata-verifier", env!("CARGO_PKG_VERSION")).ready_if(move || match judge
+            .registry
+            .trusted()
+        {
+            Some(_) => Readiness::Ready,
+            None => Readiness::NotReady("registry"),
+        });
     let served = serve(api::router(verifier), operations, &service).await;
     drop(tasks);
     served.context("serving")

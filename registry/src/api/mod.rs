@@ -17,7 +17,8 @@
 //! | GET /applications/{application} | | `{"designation":index,"outcomes":[index]}` | 400 404 |
 //! | PUT /status-lists/{digest} | `application/statuslist+jwt` | 204 | 400 404 413 415 |
 //! | GET /status-lists/{digest} | | the token | 400 404 |
-//! | GET /healthz | | `{"height","size","cosigned"}` | 503 |
+//! | GET /healthz | | `{"height","size","cosigned","cosigned_at"}`, as long as the process lives | |
+//! | GET /readyz | | `ready`, or one word that says why not (`operations.rs`) | 503 |
 //!
 //! Problems are RFC 9457. Every request may be repeated: a record that stands already is answered with
 //! its receipt. Everything that is read is as of the latest checkpoint that a quorum signed.

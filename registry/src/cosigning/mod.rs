@@ -8,11 +8,15 @@
 //!
 //! Whose signatures count follows the height of the checkpoint: members come and go between epochs.
 
+mod attendance;
 mod rounds;
 #[cfg(test)]
 mod tests;
 
+pub use attendance::{LastSigned, Signed};
+
 use crate::store::{CosignedNote, Store};
+use attendance::Attendance;
 use bytes::Bytes;
 use protocol::{
     Timestamp,
@@ -25,7 +29,7 @@ use protocol::{
 use registry_consensus::PeerKey;
 use rounds::{Note, Rounds};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -69,6 +73,7 @@ struct Collected {
     committees: Committees,
     rounds: Rounds,
     replies: HashMap<PeerKey, Instant>,
+    attendance: Attendance,
     /// The slot of [`REFRESH_SECONDS`] in which this node signed last.
     signed_in: u64,
 }
@@ -87,6 +92,7 @@ impl Cosigning {
                 committees,
                 rounds: Rounds::default(),
                 replies: HashMap::new(),
+                attendance: Attendance::default(),
                 signed_in: 0,
             }),
             latest: watch::Sender::new(latest.map(Arc::new)),
@@ -132,20 +138,28 @@ impl Cosigning {
     }
 
     /// Takes a checkpoint that a member told. The answer, if any, is to be told to that member.
-    pub fn receive(&self, from: PeerKey, note: &Bytes, now: Instant) -> Option<Bytes> {
-        let note = Note::parse(note, self.network)?;
+    pub fn receive(&self, from: PeerKey, bytes: &Bytes, now: Instant) -> Option<Bytes> {
+        let note = Note::parse(bytes, self.network)?;
         let mut collected = self.lock();
         let latest = self.latest();
         let Collected {
-            rounds, committees, ..
+            rounds,
+            committees,
+            attendance,
+            ..
         } = &mut *collected;
+        attendance.hear(from, bytes, &note.signatures, committees, now);
         let behind = latest.filter(|latest| {
             let height = latest.checkpoint.checkpoint().height;
             let quorum = committees.at(height).quorum();
             note.height < height || (note.height == height && note.signatures.len() < quorum)
         });
-        if note.height >= rounds.newest_height() || rounds.contains(note.height) {
+        let height = note.height;
+        if height >= rounds.newest_height() || rounds.at(height).is_some() {
             rounds.receive(from, note, committees);
+            if let Some(round) = rounds.at(height).filter(|it| attendance.has_grown(it)) {
+                attendance.cosigned(round);
+            }
             self.settle(&mut collected);
         }
         let latest = behind?;
@@ -179,6 +193,18 @@ impl Cosigning {
         self.lock().rounds.dangerous_largest_size()
     }
 
+    /// What each member signed last, as far as this node heard since it started.
+    #[must_use]
+    pub fn last_signed(&self) -> BTreeMap<String, LastSigned> {
+        self.lock().attendance.members()
+    }
+
+    /// Checkpoints that a quorum signed since this node started, the newest first; of those of ten seconds one.
+    #[must_use]
+    pub fn recent(&self) -> Vec<Signed> {
+        self.lock().attendance.checkpoints()
+    }
+
     /// Signs the newest committed checkpoint; the note has this signature alone.
     fn sign(&self, collected: &mut Collected, now: Timestamp) -> Option<Bytes> {
         let round = collected.rounds.newest()?;
@@ -186,6 +212,8 @@ impl Cosigning {
         let signature = cosigners.cosign(&round.checkpoint, &self.key, now)?;
         let note = round.note_with(&signature)?;
         round.add(&signature, &collected.committees);
+        let attendance = &mut collected.attendance;
+        attendance.signed(signature.name(), now, &round.checkpoint);
         collected.signed_in = slot(now);
         Some(note.into())
     }
@@ -199,17 +227,24 @@ impl Cosigning {
                 height > known || (height == known && newer)
             })
         };
-        let committees = &collected.committees;
-        let cosigned = collected
-            .rounds
+        let Collected {
+            rounds,
+            committees,
+            attendance,
+            ..
+        } = collected;
+        let newest = rounds
             .newest_with_quorum(committees)
-            .filter(|(round, time)| better(round.checkpoint.height, *time))
-            .and_then(|(round, _)| round.cosigned(committees));
-        let Some(cosigned) = cosigned else {
+            .filter(|(round, time)| better(round.checkpoint.height, *time));
+        let Some((round, _)) = newest else {
             return;
         };
+        let Some(cosigned) = round.cosigned(committees) else {
+            return;
+        };
+        attendance.cosigned(round);
         let height = cosigned.checkpoint.checkpoint().height;
-        collected.rounds.forget_below(height);
+        rounds.forget_below(height);
         let note = CosignedNote {
             checkpoint: cosigned.checkpoint.as_note().to_owned(),
             document: cosigned.document.to_string(),

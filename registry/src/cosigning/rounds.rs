@@ -83,6 +83,12 @@ impl Round {
         write_checkpoint(&self.checkpoint, std::slice::from_ref(signature)).ok()
     }
 
+    /// Who signed, and when.
+    pub(super) fn signers(&self) -> impl Iterator<Item = (String, Timestamp)> {
+        let signatures = self.signatures.iter();
+        signatures.map(|(name, (time, _))| (name.clone(), *time))
+    }
+
     /// The latest time by which a quorum had signed.
     fn quorum_time(&self, committees: &Committees) -> Option<Timestamp> {
         let quorum = committees.at(self.checkpoint.height).quorum();
@@ -158,8 +164,8 @@ impl Rounds {
         }
     }
 
-    pub(super) fn contains(&self, height: u64) -> bool {
-        self.rounds.contains_key(&height)
+    pub(super) fn at(&self, height: u64) -> Option<&Round> {
+        self.rounds.get(&height)
     }
 
     /// The round of the last committed block.

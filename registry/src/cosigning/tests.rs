@@ -199,3 +199,73 @@ fn a_node_that_catches_up_does_not_sign_what_the_others_signed_long_ago() {
     );
     assert_eq!(note, None);
 }
+
+#[test]
+fn who_signed_what_last_is_known_even_of_a_member_that_comes_too_late_for_the_quorum() {
+    let members = members();
+    let notes: Vec<Bytes> = (0..4).map(|member| members.commit(member, 1)).collect();
+    members.tell(1, 0, &notes[1]);
+    members.tell(2, 0, &notes[2]);
+    let signers = |at: usize| {
+        let recent = members.cosigning[0].recent();
+        recent[at].signers.keys().cloned().collect::<Vec<_>>()
+    };
+    let three = ["member0.example", "member1.example", "member2.example"];
+    assert_eq!(signers(0), three);
+    members.tell(3, 0, &notes[3]);
+    assert_eq!(signers(0).len(), 4, "the last signature is not left out");
+
+    // Blocks 2 and 3 get their quorums without member 3, whose signature on block 2 comes last.
+    let late = members.commit(3, 2);
+    for size in [2, 3] {
+        members.commit(0, size);
+        for from in [1, 2] {
+            let note = members.commit(from.into(), size);
+            members.tell(from, 0, &note);
+        }
+    }
+    assert_eq!(members.latest_size(0), Some(3));
+    let later = Instant::now() + std::time::Duration::from_secs(3);
+    members.cosigning[0].receive(peer(3), &late, later);
+    let last = members.cosigning[0].last_signed();
+    assert_eq!(last["member0.example"].height, 3);
+    assert_eq!(last["member3.example"].height, 2);
+    assert_eq!(last["member3.example"].at, NOW);
+}
+
+#[test]
+fn nobody_signs_for_another_member_in_what_people_watch() {
+    let members = members();
+    let note = members.commit(1, 1);
+    let text = String::from_utf8(note.to_vec()).unwrap();
+    let forged = text.replace("member1.example", "member2.example");
+    members.tell(1, 0, &Bytes::from(forged));
+    assert!(members.cosigning[0].last_signed().is_empty());
+    let later = Instant::now() + std::time::Duration::from_secs(3);
+    members.cosigning[0].receive(peer(1), &note, later);
+    assert_eq!(members.cosigning[0].last_signed().len(), 1);
+}
+
+#[test]
+fn of_checkpoints_that_follow_each_other_fast_one_is_remembered() {
+    let members = members();
+    for size in 1..=40 {
+        let at = Checkpoint {
+            time: NOW.plus_seconds(size),
+            ..checkpoint(&members.network, size)
+        };
+        for (member, cosigning) in members.cosigning.iter().enumerate().take(3) {
+            let note = cosigning
+                .committed(&at, "{}".into(), Pace::Live, NOW)
+                .unwrap();
+            members.tell(u8::try_from(member).unwrap(), 0, &note);
+        }
+    }
+    let heights: Vec<u64> = members.cosigning[0]
+        .recent()
+        .iter()
+        .map(|signed| signed.checkpoint.height)
+        .collect();
+    assert_eq!(heights.first(), Some(&40));
+    assert!((4..=6).contains(&heights.len()), "{heights:?}");
+}

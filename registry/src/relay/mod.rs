@@ -78,6 +78,12 @@ impl Relay {
         &self.committee
     }
 
+    /// How many records wait for a slot.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Goes on with other members. Cells on their way are lost with the old ones.
     pub fn adopt(&mut self, committee: Committee) {
         self.committee = committee;

@@ -7,7 +7,7 @@ use crate::{
 };
 use bytes::Bytes;
 use protocol::registry::{
-    ApplicationId, CaseId, ContentDigest,
+    ApplicationId, CaseId, ContentDigest, Parties,
     merkle::{self, TreeError, TreeHash},
 };
 use std::sync::Arc;
@@ -50,6 +50,27 @@ impl Replica {
     /// Consensus' certificate of the greatest height up to `height` that has one here: where another node may start.
     pub async fn certificate(&self, height: u64) -> Option<Bytes> {
         self.consensus.get()?.certificate(height).await
+    }
+
+    /// The height known to be final among the members; 0 before this node heard of one.
+    #[must_use]
+    pub fn tip(&self) -> u64 {
+        self.consensus
+            .get()
+            .map_or(0, registry_consensus::Handle::tip)
+    }
+
+    /// Who takes part as of the last block on this node's disk.
+    #[must_use]
+    pub fn parties(&self) -> Arc<Parties> {
+        let committed = self.committed();
+        Arc::clone(committed.state.parties_at(committed.height))
+    }
+
+    /// How many records wait for a block.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.mempool().len()
     }
 
     /// An entry.

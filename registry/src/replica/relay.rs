@@ -101,6 +101,13 @@ impl Replica {
         }
     }
 
+    /// How many outcomes of this member's company wait for a slot.
+    #[must_use]
+    pub fn waiting_outcomes(&self) -> usize {
+        let relaying = self.relaying.get();
+        relaying.map_or(0, |relaying| relaying.relay().waiting())
+    }
+
     /// Sends cells in each slot and submits what comes out here, until it is dropped.
     pub async fn relaying(self: Arc<Self>, mut relayed: mpsc::Receiver<Vec<u8>>, slot_ms: u64) {
         let look_ms = (slot_ms / LOOKS_PER_SLOT).clamp(LOOK_MS_MIN, LOOK_MS_MAX);

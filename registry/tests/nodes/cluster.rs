@@ -135,10 +135,8 @@ impl Cluster {
     }
 
     pub(crate) async fn until_serving(&self, number: usize) {
-        let url = self.url(number, "/healthz");
         self.until(&format!("node {number} serves"), async || {
-            let answer = self.client.get(&url).send().await;
-            answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
+            self.size(number).await.is_some()
         })
         .await;
     }

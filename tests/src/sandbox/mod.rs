@@ -109,15 +109,15 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Waits until a node answers that it is well.
+    /// Waits until a node can serve readers.
     pub async fn wait_for_node(&mut self, index: usize) -> anyhow::Result<()> {
         let node = self.nodes.get_mut(index).context("no such node")?;
         node.wait_until_it_listens().await?;
-        let health = below(&node.url, "healthz")?;
+        let checkpoint = below(&node.url, "checkpoint")?;
         let deadline = Instant::now() + HEALTH_PATIENCE;
         while !self
             .http
-            .get(&health)
+            .get(&checkpoint)
             .await
             .is_ok_and(|answer| answer.status.is_success())
         {
