@@ -9,8 +9,9 @@ use protocol::{
         ApplicationId, CaseId, Commitment, ContentDigest, Epochs, Genesis, Issuer, KeyBytes,
         KeySet, ListId, Member, MemberRole, ProcessDefinition, Step,
         anchor::{Anchor, AnchorOpening, AnchorTree},
+        governance::Change,
         record::{
-            Author, Body, CaseEvent, CredentialBatch, Designation, Outcome, Record,
+            Author, Body, CaseEvent, CredentialBatch, Designation, Outcome, Proposal, Record,
             StatusListVersion,
         },
     },
@@ -34,19 +35,6 @@ impl Network {
     }
 
     pub(crate) fn genesis_file(members: u8) -> String {
-        let member = |n: u8| Member {
-            name: format!("member{n}.example"),
-            role: MemberRole::Company,
-            url: format!("http://127.0.0.1:{}", 7100 + u16::from(n))
-                .try_into()
-                .unwrap(),
-            peer_address: format!("127.0.0.1:{}", 7200 + u16::from(n)),
-            consensus_key: public(&key(100 + n)),
-            cosigning_key: public(&key(n)),
-            governance_key: public(&governor(n)),
-            validator: true,
-            suspended: false,
-        };
         let issuer = Issuer {
             id: "https://issuer.example".to_owned().try_into().unwrap(),
             name: "Issuer".to_owned(),
@@ -73,7 +61,7 @@ impl Network {
                 step(6, "closed", &[1]),
             ],
         };
-        let members = (0..members).map(member).collect();
+        let members = (0..members).map(Self::member).collect();
         let epochs = Epochs::of_blocks(1_000).unwrap();
         let issuers = vec![issuer];
         Genesis::to_json(
@@ -84,6 +72,39 @@ impl Network {
             Vec::new(),
             vec![definition],
         )
+    }
+
+    pub(crate) fn member(n: u8) -> Member {
+        Member {
+            name: format!("member{n}.example"),
+            role: MemberRole::Company,
+            url: format!("http://127.0.0.1:{}", 7100 + u16::from(n))
+                .try_into()
+                .unwrap(),
+            peer_address: format!("127.0.0.1:{}", 7200 + u16::from(n)),
+            consensus_key: public(&key(100 + n)),
+            cosigning_key: public(&key(n)),
+            governance_key: public(&governor(n)),
+            validator: true,
+            suspended: false,
+        }
+    }
+
+    /// That another organisation becomes a member.
+    pub(crate) fn admission(n: u8) -> Change {
+        Change::AdmitMember {
+            member: Self::member(n),
+        }
+    }
+
+    /// A proposal by a member.
+    pub(crate) fn proposal(&self, by: u8, change: Change) -> Record {
+        let body = Body::Proposal(Box::new(Proposal {
+            activation_height: 0,
+            expires: NOW.plus_seconds(24 * 60 * 60),
+            change,
+        }));
+        Record::sign(self.genesis.network(), body, &governor(by))
     }
 
     pub(crate) fn store(&self, directory: &Path) -> Store {

@@ -15,6 +15,8 @@
 //! | GET /trusted-parties | | `{"checkpoint","document"}` | 404 |
 //! | GET /cases/{case} | | `{"records":[index]}` | 400 404 |
 //! | GET /applications/{application} | | `{"designation":index,"outcomes":[index]}` | 400 404 |
+//! | GET /proposals | | `{"height","proposals":[...]}` | |
+//! | GET /proposals/{record} | | one of them, however old | 400 404 |
 //! | PUT /status-lists/{digest} | `application/statuslist+jwt` | 204 | 400 404 413 415 |
 //! | GET /status-lists/{digest} | | the token | 400 404 |
 //! | GET /healthz | | `{"height","size","cosigned","cosigned_at"}`, as long as the process lives | |
@@ -24,6 +26,7 @@
 //! its receipt. Everything that is read is as of the latest checkpoint that a quorum signed.
 
 mod problem;
+mod proposals;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -72,6 +75,8 @@ pub fn router(replica: Arc<Replica>) -> Router {
         .route("/trusted-parties", get(read::trusted_parties))
         .route("/cases/{case}", get(read::case))
         .route("/applications/{application}", get(read::application))
+        .route("/proposals", get(proposals::list))
+        .route("/proposals/{record}", get(proposals::one))
         .route("/status-lists/{digest}", status_list)
         .route("/healthz", get(read::health))
         .with_state(replica)

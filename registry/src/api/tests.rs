@@ -6,6 +6,7 @@ use axum::{
 };
 use protocol::registry::{BlocksDigest, ContentDigest, record::RECORD_BYTES_MAX};
 use registry_consensus::Application as _;
+use serde_json::json;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -163,6 +164,40 @@ async fn the_blocks_that_a_node_tells_are_those_of_its_checkpoint() {
     assert_eq!(longer.status(), StatusCode::NOT_FOUND);
     let malformed = send(&router, "GET", "/tile/blocks/0", "", vec![]).await;
     assert_eq!(malformed.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn proposals_are_listed_with_the_records_that_show_them() {
+    let (network, replica, router, _directory) = node();
+    let get = async |path: &str| {
+        let answer = send(&router, "GET", path, "", vec![]).await;
+        let status = answer.status().as_u16();
+        let body = axum::body::to_bytes(answer.into_body(), 65_536).await;
+        let body = serde_json::from_slice::<serde_json::Value>(&body.unwrap());
+        (status, body.unwrap())
+    };
+    let nothing = json!({"height": 0, "proposals": []});
+    assert_eq!(get("/proposals").await, (200, nothing));
+    // The only member decides alone: its proposal is adopted at once.
+    let proposal = network.proposal(0, Network::admission(1));
+    replica.commit(&block(5, &[&proposal])).unwrap();
+    let id = proposal.id().to_string();
+    let listed = json!({"proposal": id, "index": 0, "approvals": [], "adopted": {"height": 5, "effect": 2_000}});
+    let all = json!({"height": 5, "proposals": [listed.clone()]});
+    assert_eq!(get("/proposals").await, (200, all));
+    assert_eq!(get(&format!("/proposals/{id}")).await, (200, listed));
+    assert_eq!(get(&format!("/proposals/{}", "0".repeat(64))).await.0, 404);
+    assert_eq!(get("/proposals/1").await.0, 400);
+}
+
+#[tokio::test]
+async fn what_no_quorum_has_signed_for_is_not_listed() {
+    let (network, directory) = (Network::of(2), tempfile::tempdir().unwrap());
+    let replica = Arc::new(network.replica(0, directory.path()));
+    let proposal = network.proposal(0, Network::admission(2));
+    replica.commit(&block(5, &[&proposal])).unwrap();
+    assert!(replica.proposals().proposals.is_empty());
+    assert!(replica.proposal(&proposal.id()).is_none());
 }
 
 #[tokio::test]

@@ -6,12 +6,14 @@
 
 mod committee;
 mod order;
+mod proposals;
 mod read;
 mod relay;
 mod submit;
 #[cfg(test)]
 mod tests;
 
+pub use proposals::{Adoption, ListedProposal, Proposals};
 pub use read::{Consistency, TILE_WIDTH};
 pub use relay::Relayed;
 pub use submit::SubmitError;

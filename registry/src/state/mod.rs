@@ -152,7 +152,7 @@ impl<'below> State<'below> {
             Body::Outcome(outcome) => self.outcome(record, outcome, index, block)?,
             Body::Erasure(erasure) => self.erasure(record, erasure, index, block)?,
             Body::Proposal(proposal) => self.proposal(record, proposal, index, block)?,
-            Body::Approval(approval) => self.approval(record, approval, block)?,
+            Body::Approval(approval) => self.approval(record, approval, index, block)?,
         }
         if self.changes_document(record, block) {
             self.document = None;

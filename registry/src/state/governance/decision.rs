@@ -1,6 +1,6 @@
 //! Proposals, approvals, and when they are enough.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::Timestamp;
@@ -23,8 +23,8 @@ pub struct Pending {
     index: u64,
     proposer: KeyBytes,
     proposal: Proposal,
-    /// The governance keys that agree. A key that is replaced takes its agreement with it.
-    approvals: BTreeSet<KeyBytes>,
+    /// The governance keys that agree, and where they said so. A key that is replaced takes its agreement with it.
+    approvals: BTreeMap<KeyBytes, u64>,
 }
 
 /// A change that a quorum decided.
@@ -32,6 +32,8 @@ pub struct Pending {
 pub struct Adopted {
     record: RecordId,
     index: u64,
+    /// The records with approvals; the last of them decided.
+    approvals: Vec<u64>,
     adopted_at: u64,
     effect: u64,
 }
@@ -52,7 +54,16 @@ impl Pending {
     /// The members in force that agree.
     pub fn approvers<'p>(&'p self, parties: &'p Parties) -> impl Iterator<Item = &'p Member> {
         let members = parties.members_in_force();
-        members.filter(|member| self.approvals.contains(&member.governance_key))
+        members.filter(|member| self.approvals.contains_key(&member.governance_key))
+    }
+
+    /// Where the approvals stand, apart from the proposer's, which is the proposal.
+    #[must_use]
+    pub fn approvals(&self) -> Vec<u64> {
+        let approvals = self.approvals.values().copied();
+        let mut approvals: Vec<u64> = approvals.filter(|index| *index != self.index).collect();
+        approvals.sort_unstable();
+        approvals
     }
 
     fn has_lapsed(&self, now: Timestamp) -> bool {
@@ -71,6 +82,12 @@ impl Adopted {
     #[must_use]
     pub const fn index(&self) -> u64 {
         self.index
+    }
+
+    /// Where the approvals stand; the last one decided. There are none where the proposer decides alone.
+    #[must_use]
+    pub fn approvals(&self) -> &[u64] {
+        &self.approvals
     }
 
     /// The height of the block with the deciding approval.
@@ -117,7 +134,7 @@ impl State<'_> {
             index,
             proposer,
             proposal: proposal.clone(),
-            approvals: BTreeSet::from([proposer]),
+            approvals: BTreeMap::from([(proposer, index)]),
         };
         // A change that does not fit now is refused before anyone considers it.
         let wished = proposal.activation_height;
@@ -133,6 +150,7 @@ impl State<'_> {
         &mut self,
         record: &Record,
         approval: &Approval,
+        index: u64,
         block: &BlockContext,
     ) -> Result<(), Rejection> {
         let member = self.member_of(record, block)?;
@@ -146,7 +164,7 @@ impl State<'_> {
         if pending.has_lapsed(block.time) {
             return Err(Rejection::Expired);
         }
-        if !pending.approvals.insert(member) {
+        if pending.approvals.insert(member, index).is_some() {
             return Err(Rejection::Conflict);
         }
         let mut governance = (*self.governance).clone();
@@ -188,6 +206,7 @@ impl Governance {
         self.adopted.push(Arc::new(Adopted {
             record,
             index: pending.index,
+            approvals: pending.approvals(),
             adopted_at: block.height,
             effect,
         }));
