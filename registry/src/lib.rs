@@ -21,6 +21,7 @@ pub mod cosigning;
 #[cfg(test)]
 mod fixture;
 pub mod genesis;
+pub mod governance;
 pub mod mempool;
 mod message;
 mod operations;

@@ -6,6 +6,10 @@ use protocol::registry::{Epochs, MemberRole};
 use registry::{
     audit::{self, AuditArguments, EvidenceArguments},
     genesis::{Entries, write_genesis},
+    governance::{
+        self, ApproveArguments, GovernanceError, KeyArguments, PartiesArguments,
+        ProposalsArguments, ProposeArguments, ShowArguments,
+    },
     setup::{Exposure, NewMember, setup},
 };
 use std::{
@@ -38,6 +42,18 @@ enum Command {
     Audit(AuditArguments),
     /// Checks evidence that members signed two ledgers.
     Evidence(EvidenceArguments),
+    /// Proposes a change to the members: shows what will happen, asks, signs and sends.
+    Propose(ProposeArguments),
+    /// Approves another member's proposal: shows what will happen, asks, signs and sends.
+    Approve(ApproveArguments),
+    /// Lists what waits for approvals, and what is decided and does not hold yet.
+    Proposals(ProposalsArguments),
+    /// Shows a proposal: what it changes, who approved, when it expires and takes effect.
+    Show(ShowArguments),
+    /// Shows who takes part, with fingerprints of keys.
+    Parties(PartiesArguments),
+    /// Makes keys, and shows fingerprints of keys.
+    Key(KeyArguments),
 }
 
 #[derive(Args)]
@@ -116,6 +132,24 @@ fn main() -> ExitCode {
         Command::Evidence(arguments) => {
             audit::verify_evidence(&arguments).map(|shown| print!("{shown}"))
         }
+        Command::Propose(arguments) => {
+            return decide(governance::propose(&arguments, service::clock::now()));
+        }
+        Command::Approve(arguments) => {
+            return decide(governance::approve(&arguments, service::clock::now()));
+        }
+        Command::Proposals(arguments) => {
+            return decide(governance::proposals(&arguments, service::clock::now()));
+        }
+        Command::Show(arguments) => {
+            return decide(governance::show(&arguments, service::clock::now()));
+        }
+        Command::Parties(arguments) => {
+            return decide(governance::parties(&arguments, service::clock::now()));
+        }
+        Command::Key(arguments) => {
+            return told(governance::key(&arguments, &mut service::random::os()));
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -134,6 +168,31 @@ fn run(config: &Path) -> anyhow::Result<()> {
         .build()
         .context("starting the runtime")?;
     runtime.block_on(registry::run::run(config))
+}
+
+/// Runs a command of a member's officer.
+fn decide(command: impl Future<Output = Result<(), GovernanceError>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => told(runtime.block_on(command)),
+        Err(error) => {
+            eprintln!("tegata-registry: starting the runtime: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What happened, and what to do, if it did not work.
+fn told(outcome: Result<(), GovernanceError>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", governance::failure(&error));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn run_audit(arguments: &AuditArguments) -> anyhow::Result<bool> {

@@ -37,7 +37,7 @@ pub enum SourceError {
 
 impl Source {
     /// A resource; none if there is no such thing.
-    pub(super) async fn fetch(
+    pub(crate) async fn fetch(
         &self,
         path: &str,
         bytes_max: usize,

@@ -9,6 +9,7 @@ mod audit;
 mod cluster;
 mod definitions;
 mod faults;
+mod governance;
 mod history;
 mod interface;
 mod load;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::json::{self, Limits};
 use crate::registry::genesis::{canonical, canonical_json};
-use crate::registry::{GenesisError, Issuer, Member, ProcessDefinition, Verifier};
+use crate::registry::{Epochs, GenesisError, Issuer, Member, ProcessDefinition, Verifier};
 
 /// No change has a longer text.
 pub const CHANGE_BYTES_MAX: usize = 16 * 1024 - 512;
@@ -103,6 +103,17 @@ impl Change {
     #[must_use]
     pub fn to_json(&self) -> String {
         canonical(self)
+    }
+
+    /// The height from which it holds if it is adopted in the block of height `adopted` and wished for from height `wished`
+    /// on: changes of members hold between epochs, all others from the next block.
+    #[must_use]
+    pub const fn effect(&self, epochs: Epochs, wished: u64, adopted: u64) -> u64 {
+        if self.is_of_membership() {
+            return epochs.effect_of_membership(adopted, wished);
+        }
+        let next = adopted.saturating_add(1);
+        if wished > next { wished } else { next }
     }
 
     /// Whether it changes who takes part, which happens between epochs only.

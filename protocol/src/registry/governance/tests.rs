@@ -189,6 +189,20 @@ fn a_retired_issuer_stays_readable_and_can_be_registered_again() {
 }
 
 #[test]
+fn a_member_leaves_when_its_issuers_have_retired() {
+    let name = named("consortium.example");
+    let remove = Change::RemoveMember { name };
+    assert!(parties().changed(&remove, 1).is_err(), "its issuer issues");
+    let id = named("https://issuer.consortium.example");
+    let retired = parties().changed(&Change::RetireIssuer { id: id.clone() }, 1);
+    let left = retired.unwrap().changed(&remove, 1).unwrap();
+    assert!(left.issuer(&id).unwrap().retired, "what it issued is read");
+    let issuer = parties().issuers()[0].clone();
+    let again = Change::RegisterIssuer { issuer };
+    assert!(left.changed(&again, 1).is_err(), "it belongs to nobody now");
+}
+
+#[test]
 fn verifiers_are_registered_replaced_and_retired() {
     let mut verifier = parties().verifiers()[0].clone();
     verifier.purposes[0].claims.pop();

@@ -105,11 +105,7 @@ impl Governance {
 
     /// Puts a change into the line of parties; the answer is the height at which it takes effect.
     fn adopt(&mut self, change: &Change, wished: u64, adopted_at: u64) -> Result<u64, Rejection> {
-        let effect = if change.is_of_membership() {
-            self.epochs.effect_of_membership(adopted_at, wished)
-        } else {
-            wished.max(adopted_at.saturating_add(1))
-        };
+        let effect = change.effect(self.epochs, wished, adopted_at);
         let unfit = |_cause: ChangeError| Rejection::Unfit;
         let mut line = self.timeline.clone();
         let at = line.partition_point(|(from, _)| *from < effect);
