@@ -23,7 +23,7 @@ use protocol::{
         },
         governance::ChangeError,
         receipt::{RECEIPT_BYTES_MAX, ReceiptError, VerifiedEntry, verify_receipt},
-        record::{Author, Body, Proposal, RECORD_BYTES_MAX},
+        record::{Approval, Author, Body, Proposal, RECORD_BYTES_MAX},
     },
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -350,10 +350,11 @@ impl Ledger {
         let mut approvals = vec![author(&entry).ok_or_else(|| wrong(listed.index))?];
         for index in listed.approvals {
             let entry = self.entry(index, committees).await?;
-            let key = match entry.record().body() {
-                Body::Approval(approval) if approval.proposal == listed.proposal => author(&entry),
-                _ => None,
+            let approval = Approval {
+                proposal: listed.proposal,
             };
+            let agrees = *entry.record().body() == Body::Approval(approval);
+            let key = author(&entry).filter(|_key| agrees);
             approvals.push(key.ok_or_else(|| wrong(index))?);
         }
         Ok(Proposed {
