@@ -1,3 +1,4 @@
+mod decisions;
 mod governance;
 mod network;
 mod rules;
