@@ -1,5 +1,6 @@
 //! What the issuer says on the registry: signed, queued durably, submitted until it stands there.
 
+mod group;
 mod outbox;
 mod recovery;
 mod submission;
@@ -8,7 +9,7 @@ use protocol::{
     identity::SigningKey,
     registry::{
         NetworkId,
-        record::{Body, Record},
+        record::{Body, CaseEvent, Record, UnverifiedRecord},
     },
 };
 
@@ -16,6 +17,7 @@ use protocol::{
 pub(crate) use outbox::has_queued;
 pub(crate) use outbox::{
     Lane, Outbox, QueuedRecord, WaitError, find, first_of_each_lane, queue, requeue, unqueue,
+    waiting_events,
 };
 pub(crate) use submission::Submission;
 
@@ -29,6 +31,23 @@ impl Author {
     /// Signs a statement for the registry.
     pub(crate) fn sign(&self, body: Body) -> Record {
         Record::sign(self.network, body, &self.key)
+    }
+
+    /// The event that a queued record is about, if it is about one.
+    pub(crate) fn event(&self, queued: &QueuedRecord) -> Option<CaseEvent> {
+        let record = UnverifiedRecord::decode(&queued.record).ok()?;
+        let record = record.verify(&self.network).ok()?;
+        match record.body() {
+            Body::CaseEvent(event) => Some(*event),
+            Body::CredentialBatch(_)
+            | Body::StatusListVersion(_)
+            | Body::Designation(_)
+            | Body::Outcome(_)
+            | Body::Erasure(_)
+            | Body::Proposal(_)
+            | Body::Approval(_)
+            | Body::CaseEventGroup(_) => None,
+        }
     }
 }
 

@@ -7,11 +7,15 @@
 
 use std::{fmt, time::Duration};
 
-use protocol::registry::{CaseId, ListId, record::Record};
+use protocol::registry::{
+    CaseId, ListId,
+    record::{CaseEvent, GROUP_EVENTS_MAX, Record},
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use vault::{Changes, Kind, Vault};
 
+use super::Author;
 use crate::store::{self, StoreError, Versioned};
 
 const OUTBOX: Kind = Kind::ordinary("outbox");
@@ -161,6 +165,37 @@ pub(crate) fn first_of_each_lane(
         }
     }
     Ok(firsts)
+}
+
+/// Events of cases that wait, in the order in which each case must have them, but not those of lanes that `skip` names: what one
+/// record can say of them. What comes after anything else in its lane has to wait for that.
+pub(crate) fn waiting_events(
+    vault: &Vault,
+    author: &Author,
+    skip: impl Fn(Lane) -> bool,
+) -> Result<Vec<(QueuedRecord, CaseEvent)>, StoreError> {
+    let mut events = Vec::new();
+    let mut ended = String::new();
+    for id in vault.list(OUTBOX) {
+        let lane = id.rsplit_once('/').map_or("", |(lane, _)| lane);
+        if events.len() >= GROUP_EVENTS_MAX || lane == ended {
+            continue;
+        }
+        let Some(found) = store::read::<QueuedRecord>(vault, OUTBOX, &id)? else {
+            continue;
+        };
+        let queued = found.value;
+        let event = if skip(queued.lane) {
+            None
+        } else {
+            author.event(&queued)
+        };
+        match event {
+            Some(event) => events.push((queued, event)),
+            None => lane.clone_into(&mut ended),
+        }
+    }
+    Ok(events)
 }
 
 /// Reads a queued record, to be removed with [`store::remove`] in the changes that note its receipt.

@@ -9,7 +9,10 @@ use service::clock;
 use tokio::task::JoinSet;
 use vault::{Changes, Kind};
 
-use super::{Lane, QueuedRecord, Recorded, first_of_each_lane, recovery::recover};
+use super::{
+    Lane, QueuedRecord, Recorded, first_of_each_lane, group::Group, recovery::recover,
+    waiting_events,
+};
 use crate::{
     api::{blocking, fault},
     confirmation,
@@ -20,14 +23,100 @@ use crate::{
 
 const CHECKPOINT: Kind = Kind::ordinary("registry-checkpoint");
 const CHECKPOINT_ID: &str = "last";
-/// Lanes that are submitted at one time.
-const LANES_MAX: usize = 64;
+/// Records that are submitted at one time.
+const RECORDS_MAX: usize = 64;
+/// Records with events of cases among them: what comes while these are on their way waits, and is sent together.
+const EVENT_RECORDS_MAX: usize = 4;
 /// How long a lane waits after a failure.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// How long a lane waits after a refusal that needs a person.
 pub(super) const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 /// Time between two looks at the process definitions.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What became of a record on its way, and which lanes it has kept busy.
+pub(super) struct Ended {
+    pub(super) lanes: Vec<Lane>,
+    pub(super) then: Then,
+}
+
+/// How lanes go on.
+pub(super) enum Then {
+    /// With the next record.
+    Next,
+    /// After a pause.
+    Pause(Duration),
+    /// One by one: the ledger refuses a group for any of its events.
+    Alone,
+}
+
+/// The records on their way.
+#[derive(Default)]
+struct Sending {
+    tasks: JoinSet<Ended>,
+    pauses: JoinSet<Vec<Lane>>,
+    busy: HashSet<Lane>,
+    /// How many of the records are about events of cases.
+    event_records: usize,
+    /// Lanes of groups that were refused.
+    alone: HashSet<Lane>,
+}
+
+impl Sending {
+    fn start(&mut self, lanes: Vec<Lane>, record: impl Future<Output = Ended> + Send + 'static) {
+        self.event_records += usize::from(is_of_case(&lanes));
+        self.busy.extend(lanes);
+        self.tasks.spawn(record);
+    }
+
+    fn end(&mut self, ended: Ended) {
+        if is_of_case(&ended.lanes) {
+            self.event_records = self.event_records.saturating_sub(1);
+        }
+        match ended.then {
+            Then::Next => {
+                for lane in &ended.lanes {
+                    self.alone.remove(lane);
+                }
+                self.free(&ended.lanes);
+            }
+            Then::Pause(pause) => {
+                let paused = async move {
+                    tokio::time::sleep(pause).await;
+                    ended.lanes
+                };
+                self.pauses.spawn(paused);
+            }
+            Then::Alone => {
+                self.free(&ended.lanes);
+                self.alone.extend(ended.lanes);
+            }
+        }
+    }
+
+    fn free(&mut self, lanes: &[Lane]) {
+        for lane in lanes {
+            self.busy.remove(lane);
+        }
+    }
+
+    /// What cannot be sent now: its lane is busy, or enough is on its way and it will be sent with others.
+    fn must_wait(&self, lane: Lane) -> bool {
+        let may_join_others = matches!(lane, Lane::Case(_)) && !self.alone.contains(&lane);
+        self.busy.contains(&lane)
+            || self.tasks.len() >= RECORDS_MAX
+            || (may_join_others && self.event_records >= EVENT_RECORDS_MAX)
+    }
+
+    /// A task of this service failed: everything is sent again.
+    fn start_anew(&mut self) {
+        *self = Self::default();
+    }
+}
+
+fn is_of_case(lanes: &[Lane]) -> bool {
+    matches!(lanes.first(), Some(Lane::Case(_)))
+}
 
 /// The way to the registry.
 pub(crate) struct Submission {
@@ -69,57 +158,69 @@ impl Submission {
     pub(crate) async fn run(self) {
         let mut arrivals = self.issuer.outbox.arrivals();
         let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
-        let mut lanes: JoinSet<Lane> = JoinSet::new();
-        let mut busy: HashSet<Lane> = HashSet::new();
+        let mut sending = Sending::default();
         self.mirror_all().await;
         loop {
-            self.start_lanes(&mut lanes, &mut busy).await;
+            self.send(&mut sending).await;
             tokio::select! {
                 changed = arrivals.changed() => {
                     if changed.is_err() {
                         return;
                     }
                 }
-                Some(ended) = lanes.join_next(), if !lanes.is_empty() => match ended {
-                    Ok(lane) => {
-                        busy.remove(&lane);
-                    }
+                Some(ended) = sending.tasks.join_next(), if !sending.tasks.is_empty() => match ended {
+                    Ok(ended) => sending.end(ended),
                     Err(error) => {
                         tracing::error!(%error, "a lane to the registry ended");
-                        busy.clear();
-                        lanes.abort_all();
+                        sending.start_anew();
                     }
+                },
+                Some(paused) = sending.pauses.join_next(), if !sending.pauses.is_empty() => match paused {
+                    Ok(lanes) => sending.free(&lanes),
+                    Err(_cancelled) => sending.start_anew(),
                 },
                 _ = refresh.tick() => self.refresh().await,
             }
         }
     }
 
-    async fn start_lanes(&self, lanes: &mut JoinSet<Lane>, busy: &mut HashSet<Lane>) {
-        let in_flight = busy.clone();
-        let firsts = blocking(&self.issuer, move |issuer| {
-            first_of_each_lane(&issuer.vault, |lane| in_flight.contains(&lane))
+    /// Sends what waits: events together where there are several, everything else one by one.
+    async fn send(&self, sending: &mut Sending) {
+        let in_flight = sending.busy.clone();
+        let alone = sending.alone.clone();
+        let found = blocking(&self.issuer, move |issuer| {
+            let firsts = first_of_each_lane(&issuer.vault, |lane| in_flight.contains(&lane))?;
+            let skip = |lane| in_flight.contains(&lane) || alone.contains(&lane);
+            let events = waiting_events(&issuer.vault, &issuer.author, skip)?;
+            Ok::<_, StoreError>((firsts, Group::of(&issuer.author, events)))
         });
-        let firsts = match firsts.await {
-            Ok(Ok(firsts)) => firsts,
+        let (firsts, group) = match found.await {
+            Ok(Ok(found)) => found,
             Ok(Err(error)) => {
                 fault(&error);
                 return;
             }
             Err(_panicked) => return,
         };
-        for queued in firsts
-            .into_iter()
-            .take(LANES_MAX.saturating_sub(busy.len()))
-        {
-            busy.insert(queued.lane);
-            let (issuer, client) = (Arc::clone(&self.issuer), Arc::clone(&self.client));
-            lanes.spawn(async move {
-                let lane = queued.lane;
-                if let Err(pause) = submit(&issuer, &client, queued).await {
-                    tokio::time::sleep(pause).await;
-                }
-                lane
+        let (issuer, client) = (&self.issuer, &self.client);
+        if let Some(group) = group.filter(|_| sending.event_records < EVENT_RECORDS_MAX) {
+            let (issuer, client) = (Arc::clone(issuer), Arc::clone(client));
+            sending.start(group.lanes(), async move {
+                group.submit(&issuer, &client).await
+            });
+        }
+        for queued in firsts {
+            if sending.must_wait(queued.lane) {
+                continue;
+            }
+            let (issuer, client) = (Arc::clone(issuer), Arc::clone(client));
+            sending.start(vec![queued.lane], async move {
+                let lanes = vec![queued.lane];
+                let then = match submit(&issuer, &client, queued).await {
+                    Ok(()) => Then::Next,
+                    Err(pause) => Then::Pause(pause),
+                };
+                Ended { lanes, then }
             });
         }
     }

@@ -391,6 +391,22 @@ fn a_group_has_one_to_sixty_four_events_and_its_root_is_signed() {
 }
 
 #[test]
+fn as_many_events_as_a_group_may_have_fit_into_a_record_if_the_ledger_can_take_them() {
+    // A case has at most 64 steps, each once, and there are at most 256 process definitions.
+    let event = |n: u8| CaseEvent {
+        case: CaseId::from_bytes([n; 16]),
+        sequence: 63,
+        code: u16::MAX,
+        definition: 256,
+        commitment: Commitment::from_bytes([2; 32]),
+    };
+    let group = CaseEventGroup::of((0..64).map(event).collect()).unwrap();
+    let record = Record::sign(NETWORK, Body::CaseEventGroup(group), &key());
+    assert!(record.as_bytes().len() <= ORDINARY_RECORD_BYTES_MAX);
+    assert_eq!(decode_and_verify(record.as_bytes()), Ok(record));
+}
+
+#[test]
 fn the_largest_record_is_within_the_size_limit() {
     let (_network, records) = records();
     let mut designations = records.iter().filter_map(|record| {

@@ -1,3 +1,4 @@
 mod blocks;
+mod groups;
 mod relaying;
 mod submission;
