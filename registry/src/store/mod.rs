@@ -22,6 +22,7 @@
 //!
 //! The mirror of status list tokens has a tree of its own: it can be fetched again by anyone.
 
+pub mod disk;
 mod keys;
 mod mirror;
 #[cfg(test)]
