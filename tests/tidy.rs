@@ -79,7 +79,7 @@ const BEHIND: [(&str, &[&str]); 9] = [
             "wallet",
         ],
     ),
-    ("sled", &["vault", "registry"]),
+    ("sled", &["vault"]),
     ("ssi", &["did"]),
     (
         "getrandom",

@@ -28,7 +28,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 const TICK: Duration = Duration::from_secs(1);
-/// Until the database of a node that has ended can be opened again.
+/// Until the store of a node that has ended can be opened again.
 const UNLOCKED_WITHIN: Duration = Duration::from_secs(5);
 const TURN: Duration = Duration::from_millis(1);
 
@@ -255,8 +255,11 @@ impl Cluster {
         let store = loop {
             match Store::open(&path, genesis.network()) {
                 Ok(store) => break store,
-                // The database lets go of its lock on threads of its own, in real time.
-                Err(StoreError::Database(_)) if begun.elapsed() < UNLOCKED_WITHIN => {
+                // A reader on a thread of its own may still hold the store of the node that ended.
+                Err(StoreError::Disk(error))
+                    if error.kind() == io::ErrorKind::ResourceBusy
+                        && begun.elapsed() < UNLOCKED_WITHIN =>
+                {
                     std::thread::yield_now();
                 }
                 Err(error) => return Err(format!("opening the store: {error:?}")),

@@ -20,6 +20,7 @@ use registry_consensus::{
     Application, BLOCK_RECORDS_BYTES_MAX, BLOCK_RECORDS_MAX, CommitError, Committee, OrderedBlock,
     PeerKey, Recipients, Verdict,
 };
+use serde_json::Value;
 use std::sync::{Arc, PoisonError};
 
 /// A node this many blocks behind the others signs only what it ends up with.
@@ -216,6 +217,10 @@ impl Replica {
         }
         self.forget(&records);
         self.cosign(&checkpoint, document, block.height);
+        // Only after the signature, for which others wait.
+        if self.store.is_mark_due() {
+            self.store.mark(Value::Null)?;
+        }
         Ok(())
     }
 

@@ -1,21 +1,31 @@
-//! Status list tokens by their digest, so that readers need not ask the issuer.
+//! Status list tokens by their digest, so that readers need not ask the issuer: a file each, `list-<digest>`.
 
-use super::StoreError;
+use super::{
+    StoreError,
+    disk::{Disk, read_whole},
+};
 use bytes::Bytes;
 use protocol::registry::ContentDigest;
+use std::sync::{Arc, Mutex, PoisonError};
 
-const TREE: &str = "status-lists/1";
+const NAME: &str = "list-";
 
 /// Longest status list token that is kept.
 pub const STATUS_LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The tokens whose digests are the latest on the ledger.
 #[derive(Clone, Debug)]
-pub struct Mirror(sled::Tree);
+pub struct Mirror {
+    disk: Arc<dyn Disk>,
+    writing: Arc<Mutex<()>>,
+}
 
 impl Mirror {
-    pub(super) fn open(database: &sled::Db) -> Result<Self, StoreError> {
-        Ok(Self(database.open_tree(TREE)?))
+    pub(super) fn new(disk: Arc<dyn Disk>) -> Self {
+        Self {
+            disk,
+            writing: Arc::default(),
+        }
     }
 
     /// The token of a digest.
@@ -24,11 +34,11 @@ impl Mirror {
     ///
     /// Fails if the store is unreadable.
     pub fn token(&self, digest: &ContentDigest) -> Result<Option<Bytes>, StoreError> {
-        let token = self.0.get(digest.as_bytes())?;
+        let token = read_whole(&*self.disk, &file_name(digest))?;
         // What the disk changed must not go out under the digest of what it was.
         Ok(token
             .filter(|token| ContentDigest::of(token) == *digest)
-            .map(|token| Bytes::copy_from_slice(&token)))
+            .map(Bytes::from))
     }
 
     /// Keeps a token and forgets those that are no longer the latest of a list.
@@ -41,17 +51,25 @@ impl Mirror {
         token: &[u8],
         is_latest: impl Fn(&ContentDigest) -> bool,
     ) -> Result<(), StoreError> {
-        let mut batch = sled::Batch::default();
-        for key in self.0.iter().keys() {
-            let key = key?;
-            let digest = <[u8; 32]>::try_from(key.as_ref()).map(ContentDigest::from_bytes);
-            if !digest.is_ok_and(|digest| is_latest(&digest)) {
-                batch.remove(key);
+        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = file_name(&ContentDigest::of(token));
+        // One that a crash left half written goes too.
+        self.disk.remove(&kept)?;
+        self.disk.append(&kept, token)?;
+        self.disk.sync(&kept)?;
+        for name in self.disk.list()? {
+            let Some(digest) = name.strip_prefix(NAME) else {
+                continue;
+            };
+            let digest: Result<ContentDigest, _> = digest.parse();
+            if name != kept && !digest.is_ok_and(|digest| is_latest(&digest)) {
+                self.disk.remove(&name)?;
             }
         }
-        batch.insert(ContentDigest::of(token).as_bytes(), token);
-        self.0.apply_batch(batch)?;
-        self.0.flush()?;
         Ok(())
     }
+}
+
+fn file_name(digest: &ContentDigest) -> String {
+    format!("{NAME}{digest}")
 }

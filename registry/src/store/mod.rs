@@ -1,72 +1,93 @@
-//! The ledger on disk: one sled tree, written once per block.
+//! The ledger on disk: the entries in one file that only grows, and files derived from it.
 //!
-//! Keys begin with one byte that says what they are; numbers are big-endian, so that a scan is in order.
+//! | file | what | waited for |
+//! | --- | --- | --- |
+//! | `entries` | the entries in frames, one for each block with records (`frame.rs`) | at every block |
+//! | `offsets` | where each entry begins | at a mark |
+//! | `hashes` | hashes of the Merkle tree, in the layout of `protocol::registry::merkle` | at a mark |
+//! | `run-…` `merged-…` `partial-…` | in which entries a case, an application or a record id occurs (`index/`) | when written |
+//! | `mark-<n>` | up to where all of these are on the disk, and a snapshot of the small part of the state | when written |
+//! | `cosigned-<n>` | the latest checkpoint that a quorum signed, with its trusted parties document | never |
+//! | `handovers` | the checkpoints by which committees were handed over | when written |
+//! | `list-<digest>` | a status list token | when written |
 //!
-//! | key | value |
-//! | --- | --- |
-//! | `e` index | height, block time, record: the entry |
-//! | `h` stored hash index | hash of the Merkle tree, in the layout of `protocol::registry::merkle` |
-//! | `c` case, index | nothing: the entry belongs to the case |
-//! | `a` application, index | nothing: the entry belongs to the application |
-//! | `m` `tip` | network, height, size, root |
-//! | `m` `cosigned` | the latest checkpoint that a quorum signed, with its trusted parties document |
+//! **Atomicity.** All that a block adds to the truth is one frame. [`Store::append`] waits until it is on the disk; only then
+//! is the block acknowledged to consensus. The rest is derived, and written without waiting until enough has come together for
+//! a mark. After a write or a sync that failed, nothing is written any more ([`StoreError::Stopped`]): a sync that is tried
+//! again may succeed without having written. The node ends, and the next start finds what is on the disk.
 //!
-//! **Atomicity.** All that a block adds, the new tip included, is one batch in one tree. [`Store::append`]
-//! flushes before it returns; only then is the block acknowledged to consensus. The cosigned checkpoint
-//! is a key of its own and needs no flush: after a crash the members' signatures are collected again.
+//! **Restart.** [`Store::open`] takes the files as the latest mark names them, checks that the hashes lead to its root, and
+//! derives the rest from the entries behind it: a few thousand at most. If anything about the derived files is not as it must be,
+//! they are all derived again. A last frame that is not whole was torn when the power failed: it is cut off, and consensus
+//! delivers the block again. A frame that is not whole before one that is shows that the disk changed it: the store is not
+//! opened, because what it said before would be unsaid ([`StoreError::Rotten`]).
 //!
-//! **Restart.** Everything but the entries is derived from them. [`Store::open`] refuses a store of another
-//! network or format; the replica folds the entries into the state again and compares the root. A
-//! block that was stored but not acknowledged is delivered again and skipped by its height. If the
-//! whole store is lost, its height is 0 and consensus delivers every block again.
-//!
-//! The mirror of status list tokens has a tree of its own: it can be fetched again by anyone.
+//! **Rot.** Every entry, hash and posting carries a sum over itself and its place, which each read checks. What was changed
+//! is not served.
 
 pub mod disk;
-mod keys;
+mod frame;
+mod hashes;
+mod index;
+mod log;
+mod marker;
 mod mirror;
+mod notes;
+mod recovery;
 #[cfg(test)]
 mod tests;
 
-pub use keys::Tip;
+pub use index::Grain;
 pub use mirror::{Mirror, STATUS_LIST_BYTES_MAX};
 
 use bytes::Bytes;
-use keys::Key;
+use disk::{Directory, Disk};
+use frame::Frame;
+use hashes::{HASHES, Hashes};
+use index::{Index, Subject};
+use log::{ENTRIES, Log, OFFSETS};
+use marker::Marker;
+use notes::Notes;
 use protocol::{
     Timestamp,
     registry::{
         ApplicationId, CaseId, NetworkId,
-        merkle::{self, TreeError, TreeHash},
-        record::{Body, Record},
+        merkle::{self, Frontier, TreeHash},
+        record::{Record, UnverifiedRecord},
     },
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use serde_json::Value;
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
 
-const LOG: &str = "log/1";
-const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Heights of empty blocks are noted this often; they cost a restart a few more deliveries.
 const HEIGHT_NOTED_EVERY: u64 = 64;
 
 /// The store cannot be read or written, or is not what it must be.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The disk or the database under it failed.
-    #[error("the ledger's store failed")]
-    Database(#[from] sled::Error),
+    /// The disk failed.
+    #[error("the ledger's disk failed")]
+    Disk(#[from] io::Error),
     /// The store was written for another genesis file.
     #[error("the ledger's store belongs to another network")]
     WrongNetwork,
     /// Something that must be there is missing or unreadable.
     #[error("the ledger's store is damaged: {0}")]
     Damaged(&'static str),
-}
-
-impl From<TreeError> for StoreError {
-    fn from(_cause: TreeError) -> Self {
-        Self::Damaged("hashes of the tree")
-    }
+    /// The disk changed an entry.
+    #[error("entry {index} of the ledger's store was changed by the disk")]
+    Rotten {
+        /// Which one.
+        index: u64,
+    },
+    /// A write failed before: nobody knows what it wrote.
+    #[error("the ledger's store takes nothing more since a write failed")]
+    Stopped,
 }
 
 /// A record in its place.
@@ -90,89 +111,144 @@ pub struct CosignedNote {
     pub document: String,
 }
 
-/// The open store.
+/// Where the ledger stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// The height of a block that is stored, or empty and passed.
+    pub height: u64,
+    /// How many entries there are.
+    pub size: u64,
+    /// The root of the tree over them.
+    pub root: TreeHash,
+}
+
+impl Tip {
+    /// Before the first block.
+    pub const EMPTY: Self = Self {
+        height: 0,
+        size: 0,
+        root: TreeHash::EMPTY,
+    };
+}
+
+/// The open store. Clones are the same store.
 #[derive(Clone, Debug)]
-pub struct Store {
-    database: sled::Db,
-    log: sled::Tree,
-    mirror: Mirror,
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    disk: Arc<dyn Disk>,
     network: NetworkId,
+    log: Log,
+    hashes: Hashes,
+    index: Index,
+    /// What readers see, and where its last frame ends.
+    tip: RwLock<(Tip, u64)>,
+    writer: Mutex<Writer>,
+    mirror: Mirror,
+    notes: Notes,
+}
+
+/// What only one may change at a time.
+#[derive(Debug)]
+struct Writer {
+    frontier: Frontier,
+    /// The number of the latest mark.
+    mark: u64,
+    /// The size and the snapshot of the mark that the store was opened by.
+    marked: (u64, Value),
+    is_mark_due: bool,
+    has_failed: bool,
 }
 
 impl Store {
-    /// Opens or creates the store in a directory. A second process is kept out by the database's lock.
+    /// Opens or creates the store in a directory. A second process is kept out by a lock.
     ///
     /// # Errors
     ///
-    /// Fails if the directory is in use, unreadable, or belongs to another network.
+    /// Fails if the directory is in use, unreadable, damaged, or belongs to another network.
     pub fn open(directory: &Path, network: NetworkId) -> Result<Self, StoreError> {
-        let database = sled::Config::new()
-            .path(directory)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None)
-            .open()?;
-        let store = Self {
-            log: database.open_tree(LOG)?,
-            mirror: Mirror::open(&database)?,
-            database,
-            network,
-        };
-        store.tip()?;
-        Ok(store)
+        let disk: Arc<dyn Disk> = Arc::new(Directory::open(directory)?);
+        Self::on(&disk, network, Grain::NODE)
+    }
+
+    /// Opens or creates the store on a disk.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the disk is unreadable, damaged, or has the store of another network.
+    pub fn on(disk: &Arc<dyn Disk>, network: NetworkId, grain: Grain) -> Result<Self, StoreError> {
+        recovery::open(disk, network, grain).map(|inner| Self(Arc::new(inner)))
     }
 
     /// Height, size and root that the store stands at.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the store is unreadable or belongs to another network.
-    pub fn tip(&self) -> Result<Tip, StoreError> {
-        let Some(value) = self.log.get(Key::Tip.bytes())? else {
-            return Ok(Tip::EMPTY);
-        };
-        let (network, tip) = Tip::decode(&value).ok_or(StoreError::Damaged("tip"))?;
-        if network != self.network {
-            return Err(StoreError::WrongNetwork);
+    #[must_use]
+    pub fn tip(&self) -> Tip {
+        self.published().0
+    }
+
+    /// The tip, and where its last frame ends.
+    fn published(&self) -> (Tip, u64) {
+        *self.0.tip.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, tip: Tip, end: u64) {
+        *self.0.tip.write().unwrap_or_else(PoisonError::into_inner) = (tip, end);
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.0.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes something on the disk, if no such change has failed before.
+    fn write<T>(
+        &self,
+        change: impl FnOnce(&Inner, &mut Writer) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut writer = self.writer();
+        if writer.has_failed {
+            return Err(StoreError::Stopped);
         }
-        Ok(tip)
+        let changed = change(&self.0, &mut writer);
+        writer.has_failed = changed.is_err();
+        changed
     }
 
     /// Appends the records of a block and returns the new root. The block is on disk when this returns.
     ///
     /// # Errors
     ///
-    /// Fails if the store does; nothing of the block is stored then, or all of it.
+    /// Fails if the store does; nothing of the block is stored then, or all of it. Every later change fails.
     pub fn append(
         &self,
         height: u64,
         time: Timestamp,
         records: &[Arc<Record>],
     ) -> Result<TreeHash, StoreError> {
-        let mut size = self.tip()?.size;
-        let mut batch = sled::Batch::default();
-        let mut hashes: BTreeMap<u64, TreeHash> = BTreeMap::new();
-        for record in records {
-            let read = |index| hashes.get(&index).copied().or_else(|| self.hash(index));
-            let added = merkle::append(size, record.leaf_hash(), read)?;
-            for (index, hash) in added {
-                hashes.insert(index, hash);
-                batch.insert(Key::Hash(index).bytes(), hash.as_bytes());
+        self.write(|inner, writer| {
+            let (tip, end) = self.published();
+            let bytes = records.iter().map(|record| record.as_bytes());
+            let frame = Frame::of_block(tip.size, height, time, bytes);
+            let frame = frame.ok_or(StoreError::Damaged("a block that is too long"))?;
+            inner.log.append(end, &frame)?;
+            inner.log.append_rows(end, frame.starts())?;
+            let mut hashes = Vec::new();
+            for record in records {
+                let stored = |hash| hashes.push(hash);
+                writer.frontier.append(record.leaf_hash(), stored);
             }
-            let entry = keys::encode_entry(height, time, record.as_bytes());
-            batch.insert(Key::Entry(size).bytes(), entry);
-            for key in subjects(record.body(), size) {
-                batch.insert(key.bytes(), &[]);
-            }
-            size += 1;
-        }
-        let root = merkle::root(size, |index| {
-            hashes.get(&index).copied().or_else(|| self.hash(index))
-        })?;
-        let tip = Tip { height, size, root };
-        batch.insert(Key::Tip.bytes(), tip.encode(self.network));
-        self.log.apply_batch(batch)?;
-        self.database.flush()?;
-        Ok(root)
+            let first = merkle::stored_hashes(tip.size);
+            inner.hashes.append(first, &hashes)?;
+            let size = writer.frontier.size();
+            inner
+                .index
+                .add(tip.size, records.iter().map(|record| &**record));
+            writer.is_mark_due |= inner.index.roll(size)?;
+            let root = writer.frontier.root();
+            let end = end + frame.as_bytes().len() as u64;
+            self.publish(Tip { height, size, root }, end);
+            Ok(root)
+        })
     }
 
     /// Remembers now and then that empty blocks passed; nothing depends on it.
@@ -184,13 +260,55 @@ impl Store {
         if !height.is_multiple_of(HEIGHT_NOTED_EVERY) {
             return Ok(());
         }
-        let tip = Tip {
-            height,
-            ..self.tip()?
-        };
-        self.log
-            .insert(Key::Tip.bytes(), tip.encode(self.network))?;
-        Ok(())
+        self.write(|inner, _writer| {
+            let (tip, end) = self.published();
+            let time = Timestamp::from_unix(0);
+            let frame = Frame::of_block(tip.size, height, time, std::iter::empty());
+            let frame = frame.ok_or(StoreError::Damaged("an empty block"))?;
+            inner.log.note(&frame)?;
+            let end = end + frame.as_bytes().len() as u64;
+            self.publish(Tip { height, ..tip }, end);
+            Ok(())
+        })
+    }
+
+    /// Whether so much came since the last mark that it is time for the next one.
+    #[must_use]
+    pub fn is_mark_due(&self) -> bool {
+        let writer = self.writer();
+        writer.is_mark_due && !writer.has_failed
+    }
+
+    /// Brings all that was derived to the disk, so that the next start need not derive it, with a snapshot of what the state
+    /// says at this size.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn mark(&self, snapshot: Value) -> Result<(), StoreError> {
+        self.write(|inner, writer| {
+            let (tip, end) = self.published();
+            inner.index.write_partial(tip.size)?;
+            for file in [ENTRIES, OFFSETS, HASHES] {
+                if inner.disk.length(file)?.is_some() {
+                    inner.disk.sync(file)?;
+                }
+            }
+            let marker = Marker::new(inner.network, &tip, end, inner.index.files(), snapshot);
+            writer.mark += 1;
+            marker.write(&*inner.disk, writer.mark)?;
+            writer.is_mark_due = false;
+            for file in inner.index.take_obsolete() {
+                inner.disk.remove(&file)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The size and the snapshot of the mark that the store was opened by.
+    #[must_use]
+    pub fn marked(&self) -> (u64, Value) {
+        self.writer().marked.clone()
     }
 
     /// The record at an index, if the ledger is that long.
@@ -199,20 +317,17 @@ impl Store {
     ///
     /// Fails if the store is unreadable.
     pub fn entry(&self, index: u64) -> Result<Option<Entry>, StoreError> {
-        let Some(value) = self.log.get(Key::Entry(index).bytes())? else {
+        let (tip, end) = self.published();
+        if index >= tip.size {
             return Ok(None);
-        };
-        keys::decode_entry(&value)
-            .map(Some)
-            .ok_or(StoreError::Damaged("entry"))
+        }
+        self.0.log.entry(index, end).map(Some)
     }
 
     /// A stored hash of the tree.
     #[must_use]
     pub fn hash(&self, index: u64) -> Option<TreeHash> {
-        let value = self.log.get(Key::Hash(index).bytes()).ok()??;
-        let bytes: [u8; 32] = value.as_ref().try_into().ok()?;
-        Some(TreeHash::from_bytes(bytes))
+        self.0.hashes.read(index)
     }
 
     /// The indexes of a case's records below `size`, in order.
@@ -221,7 +336,7 @@ impl Store {
     ///
     /// Fails if the store is unreadable.
     pub fn case(&self, case: &CaseId, size: u64) -> Result<Vec<u64>, StoreError> {
-        self.indexes(&Key::of_case(case), size)
+        self.indexes(&Subject::Case(*case), size)
     }
 
     /// The indexes of an application's records below `size`: the designation, then the outcomes.
@@ -234,19 +349,33 @@ impl Store {
         application: &ApplicationId,
         size: u64,
     ) -> Result<Vec<u64>, StoreError> {
-        self.indexes(&Key::of_application(application), size)
+        self.indexes(&Subject::Application(*application), size)
     }
 
-    fn indexes(&self, prefix: &[u8], size: u64) -> Result<Vec<u64>, StoreError> {
-        let mut indexes = Vec::new();
-        for key in self.log.scan_prefix(prefix).keys() {
-            let key = key?;
-            let index = keys::index_of(&key).ok_or(StoreError::Damaged("index"))?;
-            if index < size {
-                indexes.push(index);
+    fn indexes(&self, subject: &Subject, size: u64) -> Result<Vec<u64>, StoreError> {
+        let found = self.records_of(subject, size)?;
+        Ok(found.into_iter().map(|(index, _record)| index).collect())
+    }
+
+    /// The records below `size` by which a subject is found, in order.
+    fn records_of(&self, subject: &Subject, size: u64) -> Result<Vec<(u64, Record)>, StoreError> {
+        let candidates = self.0.index.candidates(subject)?;
+        let mut found = Vec::new();
+        for index in candidates.into_iter().filter(|index| *index < size) {
+            let record = self.record(index)?;
+            if Subject::all_of(&record).contains(subject) {
+                found.push((index, record));
             }
         }
-        Ok(indexes)
+        Ok(found)
+    }
+
+    /// The record at an index, whose signature was checked before it was stored.
+    fn record(&self, index: u64) -> Result<Record, StoreError> {
+        let entry = self.entry(index)?.ok_or(StoreError::Rotten { index })?;
+        UnverifiedRecord::decode(&entry.record)
+            .and_then(|record| record.dangerous_without_signature(&self.0.network))
+            .map_err(|_cause| StoreError::Rotten { index })
     }
 
     /// The latest cosigned checkpoint that was remembered.
@@ -255,12 +384,7 @@ impl Store {
     ///
     /// Fails if the store is unreadable.
     pub fn cosigned(&self) -> Result<Option<CosignedNote>, StoreError> {
-        let Some(value) = self.log.get(Key::Cosigned.bytes())? else {
-            return Ok(None);
-        };
-        serde_json::from_slice(&value)
-            .map(Some)
-            .map_err(|_cause| StoreError::Damaged("cosigned checkpoint"))
+        self.0.notes.cosigned()
     }
 
     /// Remembers a cosigned checkpoint.
@@ -269,41 +393,27 @@ impl Store {
     ///
     /// Fails if the store does.
     pub fn remember_cosigned(&self, cosigned: &CosignedNote) -> Result<(), StoreError> {
-        let value = serde_json::to_vec(cosigned).expect("two strings have a JSON form");
-        self.log.insert(Key::Cosigned.bytes(), value)?;
-        Ok(())
+        self.0.notes.remember_cosigned(cosigned)
     }
 
-    /// The status list tokens kept for readers.
+    /// The checkpoints by which committees were handed over, in the order in which they were kept.
     #[must_use]
-    pub const fn mirror(&self) -> &Mirror {
-        &self.mirror
+    pub fn handovers(&self) -> Vec<CosignedNote> {
+        self.0.notes.handovers()
     }
 
-    /// Writes what is in memory to the disk, at the end of the process.
+    /// Keeps a checkpoint by which a committee was handed over.
     ///
     /// # Errors
     ///
     /// Fails if the store does.
-    pub fn flush(&self) -> Result<(), StoreError> {
-        self.database.flush()?;
-        Ok(())
+    pub fn keep_handover(&self, handover: &CosignedNote) -> Result<(), StoreError> {
+        self.0.notes.keep_handover(handover)
     }
-}
 
-/// The cases or the application that an entry belongs to; the same one perhaps more than once.
-fn subjects(body: &Body, index: u64) -> Vec<Key> {
-    match body {
-        Body::CaseEvent(_) | Body::CaseEventGroup(_) => {
-            let events = body.case_events().iter();
-            events.map(|event| Key::Case(event.case, index)).collect()
-        }
-        Body::Erasure(erasure) => vec![Key::Case(erasure.case, index)],
-        Body::Designation(designation) => vec![Key::Application(designation.application, index)],
-        Body::Outcome(outcome) => vec![Key::Application(outcome.application, index)],
-        Body::CredentialBatch(_)
-        | Body::StatusListVersion(_)
-        | Body::Proposal(_)
-        | Body::Approval(_) => Vec::new(),
+    /// The status list tokens kept for readers.
+    #[must_use]
+    pub fn mirror(&self) -> &Mirror {
+        &self.0.mirror
     }
 }

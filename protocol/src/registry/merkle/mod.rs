@@ -10,7 +10,7 @@ mod tree;
 mod tests;
 
 pub use frontier::Frontier;
-pub use tree::{TreeError, append, prove_consistency, prove_inclusion, root, tile};
+pub use tree::{TreeError, append, prove_consistency, prove_inclusion, root, stored_hashes, tile};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha256};

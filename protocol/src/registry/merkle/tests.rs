@@ -233,6 +233,25 @@ fn neg_l10_a_tile_outside_the_tree_is_refused() {
     assert!(tile(0, 0, 20, 20, reader(&store)).is_ok());
 }
 
+#[test]
+fn the_frontier_stores_the_same_hashes_and_is_read_from_them() {
+    let leaves: Vec<TreeHash> = (0..300_u64)
+        .map(|n| TreeHash::of_leaf(&n.to_be_bytes()))
+        .collect();
+    let store = stored(&leaves);
+    let (mut frontier, mut kept) = (Frontier::default(), Vec::new());
+    for leaf in leaves {
+        let read = Frontier::read(frontier.size(), reader(&store)).unwrap();
+        assert_eq!(read, frontier);
+        assert_eq!(stored_hashes(frontier.size()), kept.len() as u64);
+        frontier.append(leaf, |hash| kept.push(hash));
+    }
+    for (index, hash) in (0..).zip(&kept) {
+        assert_eq!(reader(&store)(index), Some(*hash));
+    }
+    assert_eq!(Frontier::read(300, |_| None), Err(TreeError::Incomplete));
+}
+
 proptest! {
     #[test]
     fn proofs_of_any_tree_verify_and_fit_no_other_place(

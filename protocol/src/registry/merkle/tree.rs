@@ -33,6 +33,12 @@ pub enum TreeError {
     Outside(#[from] ProofError),
 }
 
+/// How many hashes a store of a tree of `size` leaves has.
+#[must_use]
+pub fn stored_hashes(size: u64) -> u64 {
+    2 * size - u64::from(size.count_ones())
+}
+
 /// The hashes to store when a leaf is appended to a tree of `size` leaves, each with its index in the store.
 ///
 /// # Errors

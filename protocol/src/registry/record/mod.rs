@@ -132,6 +132,23 @@ impl UnverifiedRecord {
             bytes: self.bytes,
         })
     }
+
+    /// The record, whoever signed it: for one whose signature was checked before it was stored, or for which a quorum of
+    /// the members vouches.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is of another network.
+    pub fn dangerous_without_signature(self, network: &NetworkId) -> Result<Record, RecordError> {
+        if self.statement.network != *network {
+            return Err(RecordError::WrongNetwork);
+        }
+        Ok(Record {
+            id: record_id(&self.statement.encode()),
+            statement: self.statement,
+            bytes: self.bytes,
+        })
+    }
 }
 
 impl Record {

@@ -3,7 +3,8 @@
 use crate::{
     fixture::{Network, block, bytes, issuer, key, peer},
     message::Message,
-    replica::{OpenError, Replica},
+    replica::Replica,
+    store::{Store, StoreError},
 };
 use protocol::{
     identity::SigningKey,
@@ -190,28 +191,39 @@ fn a_replica_opened_again_has_the_same_ledger() {
 }
 
 #[test]
-fn an_entry_that_the_disk_changed_is_found_at_the_next_start() {
+fn a_replica_that_was_closed_opens_with_the_same_ledger() {
     let (network, replica, directory) = replica();
     replica
         .commit(&block(1, &[&network.event(1, 0, 1)]))
         .unwrap();
+    replica.close().unwrap();
     drop(replica);
-    // Another record, in itself valid, in the place of the one that the members signed.
-    let other = network.event(2, 0, 1);
-    {
-        let database = sled::open(directory.path()).unwrap();
-        let log = database.open_tree("log/1").unwrap();
-        let key = [b"e".as_slice(), &[0; 8]].concat();
-        let entry = log.get(&key).unwrap().unwrap();
-        log.insert(key, [&entry[..16], other.as_bytes()].concat())
-            .unwrap();
-        database.flush().unwrap();
-    }
-    let opened = Replica::open(
-        network.genesis.clone(),
-        network.store(directory.path()),
-        key(0),
-        crate::fixture::NOW,
+    let replica = network.replica(0, directory.path());
+    assert_eq!(replica.progress(), (1, 1));
+    replica
+        .commit(&block(2, &[&network.event(1, 1, 2)]))
+        .unwrap();
+    drop(replica);
+    let replica = network.replica(0, directory.path());
+    assert_eq!(replica.progress(), (2, 2));
+    assert_eq!(
+        replica.validate(&[], &block(3, &[&network.event(1, 2, 6)])),
+        Verdict::Valid
     );
-    assert!(matches!(opened, Err(OpenError::Root)));
+}
+
+#[test]
+fn an_entry_that_the_disk_changed_keeps_the_node_from_starting() {
+    let (network, replica, directory) = replica();
+    for height in 1..=2 {
+        let record = network.event(u8::try_from(height).unwrap(), 0, 1);
+        replica.commit(&block(height, &[&record])).unwrap();
+    }
+    drop(replica);
+    let path = directory.path().join("entries");
+    let mut entries = std::fs::read(&path).unwrap();
+    entries[150] ^= 1;
+    std::fs::write(&path, entries).unwrap();
+    let opened = Store::open(directory.path(), network.genesis.network());
+    assert!(matches!(opened, Err(StoreError::Rotten { index: 0 })));
 }

@@ -102,10 +102,9 @@ impl MemoryDisk {
     pub fn cut(&self, file: &str, length: usize) {
         let mut platter = self.platter();
         let Platter { durable, live, .. } = &mut *platter;
-        for content in [durable.get_mut(file), live.get_mut(file)] {
-            if let Some(content) = content {
-                content.truncate(length);
-            }
+        let contents = [durable.get_mut(file), live.get_mut(file)];
+        for content in contents.into_iter().flatten() {
+            content.truncate(length);
         }
     }
 

@@ -66,3 +66,18 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Fails if the disk does.
     fn remove(&self, file: &str) -> io::Result<()>;
 }
+
+/// A whole file; none if there is no such file.
+///
+/// # Errors
+///
+/// Fails if the disk does.
+pub fn read_whole(disk: &dyn Disk, file: &str) -> io::Result<Option<Vec<u8>>> {
+    let Some(length) = disk.length(file)? else {
+        return Ok(None);
+    };
+    let length = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let mut content = vec![0; length];
+    disk.read_at(file, 0, &mut content)?;
+    Ok(Some(content))
+}
