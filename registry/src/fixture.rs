@@ -113,12 +113,12 @@ impl Network {
 
     pub(crate) fn cosigning(&self, member: u8, directory: &Path) -> Cosigning {
         let committees = self.genesis.committees().clone();
-        Cosigning::new(committees, key(member), self.store(directory))
+        Cosigning::new(committees, vec![key(member)], self.store(directory)).unwrap()
     }
 
     pub(crate) fn replica(&self, member: u8, directory: &Path) -> Replica {
         let store = self.store(directory);
-        Replica::open(self.genesis.clone(), store, key(member), NOW).unwrap()
+        Replica::open(self.genesis.clone(), store, vec![key(member)], NOW).unwrap()
     }
 
     pub(crate) fn event(&self, case: u8, sequence: u32, code: u16) -> Record {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 const RECORD: u8 = 1;
 const CHECKPOINT: u8 = 2;
+const WANTED: u8 = 3;
 const CELL: u8 = 16;
 
 /// A message between nodes, not yet trusted.
@@ -13,18 +14,25 @@ pub(crate) enum Message {
     Record(Bytes),
     /// A checkpoint with the signatures that the sender has.
     Checkpoint(Bytes),
+    /// The height of a handover whose signatures the sender lacks.
+    Wanted(u64),
     /// A cell on its way through a cascade.
     Cell(Bytes),
 }
 
 impl Message {
     pub(crate) fn encode(&self) -> Bytes {
+        let height;
         let (kind, content) = match self {
-            Self::Record(record) => (RECORD, record),
-            Self::Checkpoint(note) => (CHECKPOINT, note),
-            Self::Cell(cell) => (CELL, cell),
+            Self::Record(record) => (RECORD, record.as_ref()),
+            Self::Checkpoint(note) => (CHECKPOINT, note.as_ref()),
+            Self::Wanted(wanted) => {
+                height = wanted.to_be_bytes();
+                (WANTED, height.as_slice())
+            }
+            Self::Cell(cell) => (CELL, cell.as_ref()),
         };
-        [&[kind], content.as_ref()].concat().into()
+        [&[kind], content].concat().into()
     }
 
     pub(crate) fn decode(bytes: &Bytes) -> Option<Self> {
@@ -32,6 +40,10 @@ impl Message {
         match *bytes.first()? {
             RECORD => Some(Self::Record(content())),
             CHECKPOINT => Some(Self::Checkpoint(content())),
+            WANTED => {
+                let height = bytes.get(1..)?.try_into().ok()?;
+                Some(Self::Wanted(u64::from_be_bytes(height)))
+            }
             CELL => Some(Self::Cell(content())),
             _ => None,
         }
@@ -47,6 +59,7 @@ mod tests {
         for message in [
             Message::Record(Bytes::from_static(b"record")),
             Message::Checkpoint(Bytes::from_static(b"note")),
+            Message::Wanted(7),
             Message::Cell(Bytes::from_static(b"cell")),
         ] {
             assert_eq!(Message::decode(&message.encode()), Some(message));
@@ -57,6 +70,7 @@ mod tests {
     fn neg_l09_messages_of_other_kinds_are_not_understood() {
         assert_eq!(Message::decode(&Bytes::new()), None);
         assert_eq!(Message::decode(&Bytes::from_static(&[0, 1])), None);
-        assert_eq!(Message::decode(&Bytes::from_static(&[3])), None);
+        assert_eq!(Message::decode(&Bytes::from_static(&[4])), None);
+        assert_eq!(Message::decode(&Bytes::from_static(&[3, 1])), None);
     }
 }

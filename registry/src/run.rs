@@ -101,7 +101,7 @@ fn open(config: &NodeConfig) -> anyhow::Result<Opened> {
         .context("reading the consensus key")?;
     let store =
         Store::open(&config.ledger_directory(), genesis.network()).context("opening the ledger")?;
-    let replica = Replica::open(genesis, store, cosigning_key, service::clock::now());
+    let replica = Replica::open(genesis, store, vec![cosigning_key], service::clock::now());
     let replica = Arc::new(replica.context("opening the ledger")?);
     if let Some(blocks) = config.keep_blocks {
         replica.keep_blocks(blocks);

@@ -41,7 +41,7 @@ async fn look_at_registry(verifier: Arc<Verifier>) {
             }
         };
         let kept = blocking(&verifier, |verifier| {
-            verifier.registry.keep_checkpoint(&verifier.vault)
+            verifier.registry.keep_memory(&verifier.vault)
         })
         .await;
         let looked = monitor::look(&verifier, &trusted, now).await;

@@ -1,16 +1,17 @@
 //! The registry as the wallet uses it: it records designations, and reads what companies recorded.
 //!
-//! Every answer is verified against the genesis members before it is believed; the checkpoint that was seen last stays in the vault, so
-//! that nobody can show the registry as it was before.
+//! Every answer is verified against the members that the wallet has followed from the genesis file on; the checkpoint that was seen
+//! last stays in the vault with them, so that nobody can show the registry as it was before.
 
 use std::sync::Arc;
 
+use protocol::Timestamp;
 use protocol::registry::ApplicationId;
-use protocol::registry::checkpoint::CheckpointError;
+use protocol::registry::checkpoint::Committees;
 use protocol::registry::receipt::VerifiedEntry;
 use protocol::registry::record::{Body, Record};
 use registry_client::{
-    ClientError, Options, Reach, ReadError, Receipt, RegistryClient, SubmitError,
+    ClientError, MemoryError, Options, Reach, ReadError, Receipt, RegistryClient, SubmitError,
 };
 use vault::{Changes, Kind};
 
@@ -18,7 +19,7 @@ use crate::failure::Advise;
 use crate::network::{Network, Setting};
 use crate::session::{Session, SessionError};
 
-const CHECKPOINT: Kind = Kind::ordinary("checkpoint");
+const MEMORY: Kind = Kind::ordinary("registry-memory");
 const LATEST: &str = "latest";
 const SCHEMA: u32 = 1;
 
@@ -28,9 +29,9 @@ pub enum RegistryError {
     /// There is no client.
     #[error("the registry cannot be reached")]
     Client(#[from] ClientError),
-    /// The checkpoint in the vault is not one of this network.
-    #[error("the checkpoint that the wallet remembers is not one of this network")]
-    Checkpoint(#[from] CheckpointError),
+    /// What the vault remembers is not of this network.
+    #[error("what the wallet remembers of the registry is not of this network")]
+    Memory(#[from] MemoryError),
     /// The record was not recorded.
     #[error("the registry did not take the record")]
     Submit(#[from] SubmitError),
@@ -54,7 +55,7 @@ impl Advise for RegistryError {
     fn advice(&self) -> String {
         match self {
             Self::Client(_) => "get the genesis file again from the consortium".into(),
-            Self::Checkpoint(_) => "restore the wallet from a backup".into(),
+            Self::Memory(_) => "restore the wallet from a backup".into(),
             Self::Submit(SubmitError::Refused(_)) => {
                 "run the command again: it takes another one-time instance".into()
             }
@@ -88,10 +89,10 @@ impl Registry {
         let client = RegistryClient::new(Arc::new(network.genesis().clone()), &options)?;
         let seen = session
             .vault
-            .get(CHECKPOINT, LATEST)
+            .get(MEMORY, LATEST)
             .map_err(SessionError::Read)?;
         if let Some(seen) = seen {
-            client.remember(&String::from_utf8_lossy(seen.body()))?;
+            client.recall(&String::from_utf8_lossy(seen.body()))?;
         }
         Ok(Self { client })
     }
@@ -112,12 +113,21 @@ impl Registry {
         Ok(entries)
     }
 
-    /// Keeps the last checkpoint with what a transaction writes.
+    /// Whose signatures count, as far as the wallet has followed the registry.
+    pub(crate) fn committees(&self) -> Arc<Committees> {
+        self.client.committees()
+    }
+
+    /// Looks who takes part now.
+    pub(crate) async fn refresh(&self, now: Timestamp) -> Result<(), RegistryError> {
+        self.client.trusted_parties(now).await?;
+        Ok(())
+    }
+
+    /// Keeps what was seen with what a transaction writes.
     pub(crate) fn remember(&self, changes: Changes) -> Changes {
-        match self.client.last_checkpoint() {
-            Some(checkpoint) => {
-                changes.put(CHECKPOINT, LATEST, SCHEMA, checkpoint.as_note().as_bytes())
-            }
+        match self.client.memory() {
+            Some(memory) => changes.put(MEMORY, LATEST, SCHEMA, memory.as_bytes()),
             None => changes,
         }
     }

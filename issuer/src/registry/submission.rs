@@ -21,8 +21,8 @@ use crate::{
     store::{SCHEMA, StoreError},
 };
 
-const CHECKPOINT: Kind = Kind::ordinary("registry-checkpoint");
-const CHECKPOINT_ID: &str = "last";
+const MEMORY: Kind = Kind::ordinary("registry-memory");
+const MEMORY_ID: &str = "last";
 /// Records that are submitted at one time.
 const RECORDS_MAX: usize = 64;
 /// Records with events of cases among them: what comes while these are on their way waits, and is sent together.
@@ -144,9 +144,9 @@ impl Submission {
             certificates,
         };
         let client = RegistryClient::new(Arc::new(issuer.genesis.clone()), &options)?;
-        if let Some(seen) = issuer.vault.get(CHECKPOINT, CHECKPOINT_ID)? {
-            let note = std::str::from_utf8(seen.body()).context("the last checkpoint")?;
-            client.remember(note).context("the last checkpoint")?;
+        if let Some(seen) = issuer.vault.get(MEMORY, MEMORY_ID)? {
+            let memory = std::str::from_utf8(seen.body()).context("what was seen last")?;
+            client.recall(memory).context("what was seen last")?;
         }
         Ok(Self {
             issuer,
@@ -299,7 +299,7 @@ pub(super) async fn note(
     Ok(())
 }
 
-/// Takes over the definition of the last checkpoint, unless a newer one is known, and remembers the checkpoint.
+/// Takes over the definition of the last checkpoint, unless a newer one is known, and remembers what was seen.
 async fn activate(
     issuer: &Arc<Issuer>,
     client: &RegistryClient,
@@ -314,9 +314,9 @@ async fn activate(
     if active.version > issuer.definition().version {
         issuer.activate(active.clone());
     }
-    let note = checkpoint.as_note().to_owned();
+    let memory = client.memory().unwrap_or_default();
     let remembered = blocking(issuer, move |issuer| {
-        let changes = Changes::new().put(CHECKPOINT, CHECKPOINT_ID, SCHEMA, note.as_bytes());
+        let changes = Changes::new().put(MEMORY, MEMORY_ID, SCHEMA, memory.as_bytes());
         crate::store::commit(&issuer.vault, &changes)
     });
     if let Ok(Err(error)) = remembered.await {

@@ -3,16 +3,17 @@
 use super::extension::UnverifiedConsent;
 use crate::Timestamp;
 use crate::credential::{CLOCK_SKEW_SECONDS, VerifiedPresentedCredential};
+use crate::registry::checkpoint::Committees;
 use crate::registry::merkle::ProofError;
 use crate::registry::receipt::{ReceiptError, VerifiedEntry, verify_receipt};
 use crate::registry::record::{Author, Body, Designation};
-use crate::registry::{ApplicationId, Genesis, Issuer};
+use crate::registry::{ApplicationId, Issuer};
 
 /// What a company knows of the request that a consent must belong to.
 #[derive(Clone, Copy, Debug)]
 pub struct ConsentExpectation<'a> {
-    /// The network.
-    pub genesis: &'a Genesis,
+    /// Whose signatures count on the network's checkpoints.
+    pub committees: &'a Committees,
     /// The trusted issuer of the presented credential.
     pub issuer: &'a Issuer,
     /// The company's registered identifier.
@@ -73,11 +74,10 @@ impl UnverifiedConsent {
         now: Timestamp,
     ) -> Result<VerifiedConsent, ConsentError> {
         self.verify_anchor(expected)?;
-        let committees = expected.genesis.committees();
         let entry = verify_receipt(
             &self.designation_receipt,
             &self.designation_record,
-            committees,
+            expected.committees,
         )
         .map_err(ConsentError::DesignationReceipt)?;
         let designation = self.verify_designation(&entry, expected)?;
@@ -98,12 +98,8 @@ impl UnverifiedConsent {
 
     fn verify_anchor(&self, expected: &ConsentExpectation<'_>) -> Result<(), ConsentError> {
         let anchor = &self.anchor;
-        let entry = verify_receipt(
-            &anchor.receipt,
-            &anchor.record,
-            expected.genesis.committees(),
-        )
-        .map_err(ConsentError::BatchReceipt)?;
+        let entry = verify_receipt(&anchor.receipt, &anchor.record, expected.committees)
+            .map_err(ConsentError::BatchReceipt)?;
         let Body::CredentialBatch(batch) = entry.record().body() else {
             return Err(ConsentError::Batch);
         };

@@ -1,7 +1,7 @@
 //! What goes wrong with one node, and with all of them.
 
 use protocol::registry::TrustedPartiesError;
-use protocol::registry::checkpoint::CheckpointError;
+use protocol::registry::checkpoint::{CheckpointError, HandoverError};
 use protocol::registry::merkle::ProofError;
 use protocol::registry::receipt::ReceiptError;
 
@@ -35,6 +35,9 @@ pub enum Fault {
     /// The document is not the one in the checkpoint.
     #[error("the trusted parties document is invalid")]
     TrustedParties(#[from] TrustedPartiesError),
+    /// The announcement of other members is not one.
+    #[error("the handover is invalid")]
+    Handover(#[from] HandoverError),
     /// The ledger is not shown to extend the one seen before.
     #[error("the consistency proof is invalid")]
     Consistency(#[from] ProofError),
@@ -74,6 +77,14 @@ pub(crate) enum Next {
 }
 
 impl Fault {
+    /// Whether an answer may be valid under the signatures of members that are not known yet.
+    pub(crate) const fn may_be_of_other_members(&self) -> bool {
+        matches!(
+            self,
+            Self::Checkpoint(_) | Self::Receipt(ReceiptError::Checkpoint(_)) | Self::Handover(_)
+        )
+    }
+
     /// A fork is proved whoever shows it; anything else may be this node's own fault.
     pub(crate) fn next(self) -> Next {
         match self {
@@ -87,6 +98,7 @@ impl Fault {
             | Self::Receipt(_)
             | Self::Checkpoint(_)
             | Self::TrustedParties(_)
+            | Self::Handover(_)
             | Self::Consistency(_)) => Next::AnotherNode(fault),
         }
     }

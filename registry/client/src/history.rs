@@ -103,14 +103,13 @@ impl RegistryClient {
         own_member: &str,
     ) -> Result<Vec<VerifiedEntry>, ReadError> {
         let subject = Subject::Case(*case);
-        let mut nodes = self.nodes.iter();
-        let node = nodes.find(|node| node.name() == own_member);
+        let node = self.node_of(own_member);
         let node = node.ok_or(ReadError::Unavailable(None))?;
         let mut pauses = self.pauses.iter();
         loop {
             let floor = self.memory.last().map_or(0, |last| last.size());
             let none = BTreeMap::new();
-            let last_fault = match self.history_from(node, &subject, &none, floor).await {
+            let last_fault = match self.history_from(&node, &subject, &none, floor).await {
                 Ok(mut entries) if !entries.is_empty() => {
                     entries.sort_by_key(VerifiedEntry::index);
                     return Ok(entries);
@@ -155,7 +154,7 @@ impl RegistryClient {
             let mut entries: BTreeMap<u64, VerifiedEntry> = BTreeMap::new();
             let floor = self.memory.last().map_or(0, |last| last.size());
             for node in self.shuffled(avoid) {
-                match self.history_from(node, subject, &entries, floor).await {
+                match self.history_from(&node, subject, &entries, floor).await {
                     Ok(new) => {
                         entries.extend(new.into_iter().map(|entry| (entry.index(), entry)));
                         answers += 1;

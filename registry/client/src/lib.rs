@@ -27,9 +27,12 @@
 //!
 //! # What it trusts
 //!
-//! The genesis file, and that fewer than a third of the members named in it lie together.
+//! The genesis file, what it remembers, and that of no committee, from that of the genesis file to that of today, a third
+//! lies together. Who was a member and is none any more can deceive a reader that has seen nothing since
+//! (`specs/decisions/011-governance-and-handover.md`).
 
 mod fault;
+mod following;
 mod history;
 mod memory;
 mod node;
@@ -42,16 +45,19 @@ mod submit;
 mod tests;
 
 pub use fault::{Fault, ReadError};
+pub use memory::MemoryError;
 pub use reach::Reach;
 pub use submit::{Receipt, Refusal, Relayed, SubmitError};
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use following::Following;
 use memory::Memory;
 use node::Node;
 use protocol::registry::Genesis;
-use protocol::registry::checkpoint::{CheckpointError, UnverifiedCheckpoint, VerifiedCheckpoint};
+use protocol::registry::checkpoint::VerifiedCheckpoint;
+use reqwest::Client;
 
 /// A node may be a moment behind the others: all are asked again after each of these pauses.
 const PAUSES: [Duration; 3] = [
@@ -87,7 +93,9 @@ pub enum ClientError {
 #[derive(Debug)]
 pub struct RegistryClient {
     genesis: Arc<Genesis>,
-    nodes: Vec<Node>,
+    http: Client,
+    reach: Reach,
+    following: Following,
     memory: Memory,
     pauses: [Duration; 3],
 }
@@ -100,16 +108,15 @@ impl RegistryClient {
     /// Fails if a member's address may not be asked or the certificates are unusable.
     pub fn new(genesis: Arc<Genesis>, options: &Options) -> Result<Self, ClientError> {
         let http = node::http(options).map_err(ClientError::Https)?;
-        let nodes = genesis.parties().members().iter().map(|member| {
-            if !options.reach.allows(member.url.url()) {
-                return Err(ClientError::Address {
-                    member: member.name.clone(),
-                });
-            }
-            Ok(Node::new(&member.name, &member.url, http.clone()))
-        });
+        let mut members = genesis.parties().members().iter();
+        if let Some(member) = members.find(|member| !options.reach.allows(member.url.url())) {
+            let member = member.name.clone();
+            return Err(ClientError::Address { member });
+        }
         Ok(Self {
-            nodes: nodes.collect::<Result<_, _>>()?,
+            http,
+            reach: options.reach,
+            following: Following::new(&genesis),
             memory: Memory::default(),
             pauses: PAUSES,
             genesis,
@@ -122,37 +129,46 @@ impl RegistryClient {
         &self.genesis
     }
 
-    /// The newest checkpoint that this client has seen, for its user to keep: its note goes to
-    /// [`RegistryClient::remember`] at the next start.
+    /// The newest checkpoint that this client has seen.
     #[must_use]
     pub fn last_checkpoint(&self) -> Option<VerifiedCheckpoint> {
         self.memory.last()
     }
 
-    /// Recalls a checkpoint seen before: the client accepts no older ledger and no other one.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the note is not a checkpoint of this network.
-    pub fn remember(&self, note: &str) -> Result<(), CheckpointError> {
-        let seen = UnverifiedCheckpoint::parse(note.as_bytes())?;
-        self.memory.start(seen.verify(self.genesis.committees())?);
-        Ok(())
-    }
-
     /// How many members must say what cannot be proved: one more than may be faulty.
     fn believed(&self) -> usize {
-        let members = self.genesis.parties().members().len();
-        members - self.genesis.cosigners().quorum() + 1
+        let committees = self.committees();
+        let members = committees.at(self.height());
+        members.count() - members.quorum() + 1
+    }
+
+    /// The height of the newest block that this client knows of.
+    fn height(&self) -> u64 {
+        let seen = self.memory.last();
+        let seen = seen.map_or(0, |seen| seen.checkpoint().height);
+        seen.max(self.committees().followed())
+    }
+
+    /// The nodes of the members of today, as far as they may be asked.
+    fn nodes(&self) -> impl Iterator<Item = Node> {
+        let contacts = self.following.contacts_at(self.height());
+        contacts.into_iter().filter_map(|contact| {
+            if !self.reach.allows(contact.url.url()) {
+                tracing::warn!(member = contact.name, "a member's address may not be asked");
+                return None;
+            }
+            Some(Node::new(&contact.name, &contact.url, self.http.clone()))
+        })
+    }
+
+    fn node_of(&self, member: &str) -> Option<Node> {
+        self.nodes().find(|node| node.name() == member)
     }
 
     /// The nodes in random order, without those of the members to avoid.
-    fn shuffled(&self, avoid: &[&str]) -> Vec<&Node> {
-        let wanted = self
-            .nodes
-            .iter()
-            .filter(|node| !avoid.contains(&node.name()));
-        let mut shuffled: Vec<&Node> = wanted.collect();
+    fn shuffled(&self, avoid: &[&str]) -> Vec<Node> {
+        let wanted = self.nodes().filter(|node| !avoid.contains(&node.name()));
+        let mut shuffled: Vec<Node> = wanted.collect();
         for last in (1..shuffled.len()).rev() {
             let random = getrandom::u64().expect("the operating system gives randomness");
             let other = usize::try_from(random % (last as u64 + 1)).unwrap_or(last);

@@ -1,17 +1,89 @@
-//! The newest checkpoint seen: what a ledger may not fall behind, and must extend.
+//! What is remembered: the newest checkpoint seen, which a ledger may not fall behind and must extend, and who signs.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use protocol::registry::checkpoint::VerifiedCheckpoint;
+use protocol::json::{self, Limits};
+use protocol::registry::checkpoint::{
+    CheckpointError, MemoryError as CommitteesError, UnverifiedCheckpoint, VerifiedCheckpoint,
+};
 use protocol::registry::merkle::{PROOF_HASHES_MAX, TreeHash};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::Fault;
+use crate::following::Contacts;
 use crate::node::Node;
+use crate::{Fault, RegistryClient};
 
 /// How often a checkpoint is compared anew because another task has seen a newer one meanwhile.
 const COMPARISONS_MAX: usize = 8;
 const CONSISTENCY_BYTES_MAX: usize = 128 * 1024;
+
+/// Committees and addresses of many years.
+const MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
+const FORMAT: &str = "registry-memory/1";
+
+/// Why a text is no memory of this network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MemoryError {
+    /// It does not have the form.
+    #[error("not the memory of a client")]
+    Malformed,
+    /// The committees are those of another network.
+    #[error("the committees are not those of this network")]
+    Committees(#[from] CommitteesError),
+    /// The committees did not sign the checkpoint.
+    #[error("the checkpoint is not one of this network")]
+    Checkpoint(#[from] CheckpointError),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remembered {
+    tegata: String,
+    checkpoint: String,
+    committees: String,
+    contacts: Vec<Contacts>,
+}
+
+impl RegistryClient {
+    /// What this client has seen, for its user to keep: it goes to [`RegistryClient::recall`] at the next start. None if it
+    /// has seen nothing. Whoever can change it decides what the client believes.
+    #[must_use]
+    pub fn memory(&self) -> Option<String> {
+        let (committees, contacts) = self.following.known();
+        let remembered = Remembered {
+            tegata: FORMAT.to_owned(),
+            checkpoint: self.memory.last()?.as_note().to_owned(),
+            committees: committees.to_memory(),
+            contacts,
+        };
+        let text = serde_json::to_string(&remembered);
+        Some(text.expect("plain structures of text and numbers have a JSON form"))
+    }
+
+    /// Recalls what was seen before: the client accepts no older ledger, no other one, and no other members.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is no memory of this network.
+    pub fn recall(&self, memory: &str) -> Result<(), MemoryError> {
+        let limits = Limits::DEFAULT
+            .with_bytes(MEMORY_BYTES_MAX)
+            .with_string(MEMORY_BYTES_MAX);
+        let remembered: Remembered =
+            json::parse_as(memory.as_bytes(), &limits).map_err(|_cause| MemoryError::Malformed)?;
+        if remembered.tegata != FORMAT || remembered.contacts.is_empty() {
+            return Err(MemoryError::Malformed);
+        }
+        let committees = self.genesis.committees().recall(&remembered.committees)?;
+        let seen = UnverifiedCheckpoint::parse(remembered.checkpoint.as_bytes())?;
+        let seen = seen.verify(&committees)?;
+        if committees.followed() >= self.committees().followed() {
+            self.following.recall(committees, remembered.contacts);
+        }
+        self.memory.start(seen);
+        Ok(())
+    }
+}
 
 /// The newest checkpoint that a client has seen.
 #[derive(Debug, Default)]
@@ -99,9 +171,9 @@ async fn consistency(
     let (from, to) = (older.size(), newer.size());
     let path = format!("/consistency?from={from}&to={to}");
     let body = node.get(&path, CONSISTENCY_BYTES_MAX).await?;
-    let limits = protocol::json::Limits::DEFAULT.with_bytes(CONSISTENCY_BYTES_MAX);
-    let answer: ConsistencyAnswer = protocol::json::parse_as(&body.ok_or(Fault::Stale)?, &limits)
-        .map_err(|_cause| Fault::Malformed)?;
+    let limits = Limits::DEFAULT.with_bytes(CONSISTENCY_BYTES_MAX);
+    let answer: ConsistencyAnswer =
+        json::parse_as(&body.ok_or(Fault::Stale)?, &limits).map_err(|_cause| Fault::Malformed)?;
     if (answer.from, answer.to) != (from, to) || answer.hashes.len() > PROOF_HASHES_MAX {
         return Err(Fault::Malformed);
     }

@@ -3,7 +3,7 @@
 use protocol::Timestamp;
 use protocol::json::{self, Limits};
 use protocol::registry::TrustedParties;
-use protocol::registry::checkpoint::{UnverifiedCheckpoint, VerifiedCheckpoint};
+use protocol::registry::checkpoint::{Committees, UnverifiedCheckpoint, VerifiedCheckpoint};
 use protocol::registry::note::NOTE_BYTES_MAX;
 use protocol::registry::receipt::{RECEIPT_BYTES_MAX, VerifiedEntry, verify_receipt};
 use protocol::registry::record::RECORD_BYTES_MAX;
@@ -15,7 +15,7 @@ use crate::{Fault, ReadError, RegistryClient};
 
 /// A checkpoint that no quorum has signed for this long is not shown to be the latest.
 pub(crate) const CHECKPOINT_AGE_SECONDS_MAX: u64 = 24 * 60 * 60;
-const TRUSTED_PARTIES_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub(crate) const TRUSTED_PARTIES_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What was read, and the checkpoint that shows it.
 type Shown<T> = (T, Option<VerifiedCheckpoint>);
@@ -27,8 +27,8 @@ impl RegistryClient {
     ///
     /// Fails if no node shows one that a quorum signed in the last day and that extends what was seen before.
     pub async fn checkpoint(&self, now: Timestamp) -> Result<VerifiedCheckpoint, ReadError> {
-        let verify = |answers: &[Vec<u8>]| {
-            let checkpoint = self.fresh_checkpoint(only(answers)?, now)?;
+        let verify = |answers: &[Vec<u8>], committees: &Committees| {
+            let checkpoint = fresh_checkpoint(only(answers)?, committees, now)?;
             Ok((checkpoint.clone(), Some(checkpoint)))
         };
         self.read(&[("/checkpoint".to_owned(), NOTE_BYTES_MAX)], verify)
@@ -41,14 +41,11 @@ impl RegistryClient {
     ///
     /// As [`RegistryClient::checkpoint`].
     pub async fn trusted_parties(&self, now: Timestamp) -> Result<TrustedParties, ReadError> {
-        let verify = |answers: &[Vec<u8>]| {
-            let limits = Limits::DEFAULT
-                .with_bytes(TRUSTED_PARTIES_BYTES_MAX)
-                .with_string(TRUSTED_PARTIES_BYTES_MAX);
-            let answer: TrustedPartiesAnswer =
-                json::parse_as(only(answers)?, &limits).map_err(|_cause| Fault::Malformed)?;
-            let checkpoint = self.fresh_checkpoint(answer.checkpoint.as_bytes(), now)?;
+        let verify = |answers: &[Vec<u8>], committees: &Committees| {
+            let answer = TrustedPartiesAnswer::parse(only(answers)?)?;
+            let checkpoint = fresh_checkpoint(answer.checkpoint.as_bytes(), committees, now)?;
             let parties = TrustedParties::verify(&answer.document, &checkpoint)?;
+            self.following.learn(&checkpoint, &parties)?;
             Ok((parties, Some(checkpoint)))
         };
         let resource = ("/trusted-parties".to_owned(), TRUSTED_PARTIES_BYTES_MAX);
@@ -61,7 +58,9 @@ impl RegistryClient {
     ///
     /// Fails if no node shows it, or more nodes than may be faulty say that the ledger is not that long.
     pub async fn entry(&self, index: u64) -> Result<VerifiedEntry, ReadError> {
-        let verify = |answers: &[Vec<u8>]| self.verified_entry(index, answers);
+        let verify = |answers: &[Vec<u8>], committees: &Committees| {
+            verified_entry(index, answers, committees)
+        };
         self.read(&entry_resources(index), verify).await
     }
 
@@ -72,34 +71,19 @@ impl RegistryClient {
         index: u64,
         floor: u64,
     ) -> Result<VerifiedEntry, Fault> {
-        let verify = |answers: &[Vec<u8>]| self.verified_entry(index, answers);
+        let verify = |answers: &[Vec<u8>], committees: &Committees| {
+            verified_entry(index, answers, committees)
+        };
         let resources = entry_resources(index);
         let entry = self.read_from(node, &resources, &verify, floor).await?;
         entry.ok_or(Fault::Malformed)
-    }
-
-    fn verified_entry(
-        &self,
-        index: u64,
-        answers: &[Vec<u8>],
-    ) -> Result<Shown<VerifiedEntry>, Fault> {
-        let [record, receipt] = answers else {
-            return Err(Fault::Malformed);
-        };
-        let receipt = str::from_utf8(receipt).map_err(|_cause| Fault::Malformed)?;
-        let entry = verify_receipt(receipt, record, self.genesis.committees())?;
-        if entry.index() != index {
-            return Err(Fault::Malformed);
-        }
-        let checkpoint = entry.checkpoint().clone();
-        Ok((entry, Some(checkpoint)))
     }
 
     /// Asks one node after the other for resources that belong together, until one node's answers are valid.
     pub(crate) async fn read<T>(
         &self,
         resources: &[(String, usize)],
-        verify: impl Fn(&[Vec<u8>]) -> Result<Shown<T>, Fault>,
+        verify: impl Fn(&[Vec<u8>], &Committees) -> Result<Shown<T>, Fault>,
     ) -> Result<T, ReadError> {
         let mut last_fault = None;
         let mut pauses = self.pauses.iter();
@@ -107,7 +91,7 @@ impl RegistryClient {
             let mut absent = 0;
             let floor = self.memory.last().map_or(0, |last| last.size());
             for node in self.shuffled(&[]) {
-                match self.read_from(node, resources, &verify, floor).await {
+                match self.read_from(&node, resources, &verify, floor).await {
                     Ok(Some(value)) => return Ok(value),
                     Ok(None) => absent += 1,
                     Err(fault) => {
@@ -132,7 +116,7 @@ impl RegistryClient {
         &self,
         node: &Node,
         resources: &[(String, usize)],
-        verify: &impl Fn(&[Vec<u8>]) -> Result<Shown<T>, Fault>,
+        verify: &impl Fn(&[Vec<u8>], &Committees) -> Result<Shown<T>, Fault>,
         floor: u64,
     ) -> Result<Option<T>, Fault> {
         let mut answers = Vec::with_capacity(resources.len());
@@ -142,7 +126,8 @@ impl RegistryClient {
                 None => return Ok(None),
             }
         }
-        let (value, checkpoint) = verify(&answers)?;
+        let verify = |committees: &Committees| verify(&answers, committees);
+        let (value, checkpoint) = self.checked(node, verify).await?;
         if let Some(checkpoint) = checkpoint {
             if checkpoint.size() < floor {
                 return Err(Fault::Stale);
@@ -151,23 +136,53 @@ impl RegistryClient {
         }
         Ok(Some(value))
     }
-
-    fn fresh_checkpoint(&self, note: &[u8], now: Timestamp) -> Result<VerifiedCheckpoint, Fault> {
-        let checkpoint = UnverifiedCheckpoint::parse(note)?.verify(self.genesis.committees())?;
-        let until = checkpoint
-            .cosigned_at()
-            .plus_seconds(CHECKPOINT_AGE_SECONDS_MAX);
-        if until < now {
-            return Err(Fault::Stale);
-        }
-        Ok(checkpoint)
-    }
 }
 
 #[derive(Deserialize)]
-struct TrustedPartiesAnswer {
-    checkpoint: String,
-    document: String,
+pub(crate) struct TrustedPartiesAnswer {
+    pub(crate) checkpoint: String,
+    pub(crate) document: String,
+}
+
+impl TrustedPartiesAnswer {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Fault> {
+        let limits = Limits::DEFAULT
+            .with_bytes(TRUSTED_PARTIES_BYTES_MAX)
+            .with_string(TRUSTED_PARTIES_BYTES_MAX);
+        json::parse_as(body, &limits).map_err(|_cause| Fault::Malformed)
+    }
+}
+
+fn fresh_checkpoint(
+    note: &[u8],
+    committees: &Committees,
+    now: Timestamp,
+) -> Result<VerifiedCheckpoint, Fault> {
+    let checkpoint = UnverifiedCheckpoint::parse(note)?.verify(committees)?;
+    let until = checkpoint
+        .cosigned_at()
+        .plus_seconds(CHECKPOINT_AGE_SECONDS_MAX);
+    if until < now {
+        return Err(Fault::Stale);
+    }
+    Ok(checkpoint)
+}
+
+fn verified_entry(
+    index: u64,
+    answers: &[Vec<u8>],
+    committees: &Committees,
+) -> Result<Shown<VerifiedEntry>, Fault> {
+    let [record, receipt] = answers else {
+        return Err(Fault::Malformed);
+    };
+    let receipt = str::from_utf8(receipt).map_err(|_cause| Fault::Malformed)?;
+    let entry = verify_receipt(receipt, record, committees)?;
+    if entry.index() != index {
+        return Err(Fault::Malformed);
+    }
+    let checkpoint = entry.checkpoint().clone();
+    Ok((entry, Some(checkpoint)))
 }
 
 /// A record and its receipt.

@@ -1,6 +1,7 @@
 //! Status lists, which nodes mirror so that no issuer sees who is being checked.
 
 use protocol::registry::ContentDigest;
+use protocol::registry::checkpoint::Committees;
 
 use crate::{Fault, ReadError, RegistryClient};
 
@@ -13,7 +14,7 @@ impl RegistryClient {
     ///
     /// Fails if no node has it.
     pub async fn status_list(&self, digest: &ContentDigest) -> Result<String, ReadError> {
-        let verify = |answers: &[Vec<u8>]| {
+        let verify = |answers: &[Vec<u8>], _committees: &Committees| {
             let [token] = answers else {
                 return Err(Fault::Malformed);
             };
@@ -35,6 +36,7 @@ impl RegistryClient {
     pub async fn publish_status_list(&self, token: &str) -> Result<usize, ReadError> {
         let path = format!("/status-lists/{}", ContentDigest::of(token.as_bytes()));
         let mut waiting = self.shuffled(&[]);
+        let nodes = waiting.len();
         let mut last_fault = None;
         let mut pauses = self.pauses.iter();
         loop {
@@ -54,7 +56,7 @@ impl RegistryClient {
                 Some(_) | None => break,
             }
         }
-        match self.nodes.len() - waiting.len() {
+        match nodes - waiting.len() {
             0 => Err(ReadError::Unavailable(last_fault)),
             taken => Ok(taken),
         }

@@ -1,5 +1,6 @@
 //! Submitting records. It may be repeated at will: a record that stands already is answered with its receipt.
 
+use protocol::registry::checkpoint::Committees;
 use protocol::registry::receipt::{
     RECEIPT_BYTES_MAX, ReceiptError, UnverifiedReceipt, VerifiedEntry, verify_receipt,
 };
@@ -101,7 +102,7 @@ impl RegistryClient {
             }
             let believed = self.believed().min(nodes.len());
             for node in nodes {
-                match self.submit_to(node, record).await {
+                match self.submit_to(&node, record).await {
                     Ok(Answer::Recorded(receipt)) => return Ok(*receipt),
                     Ok(Answer::Refused(refusal)) => {
                         refusals.push(refusal);
@@ -136,16 +137,13 @@ impl RegistryClient {
     ///
     /// Fails if the node refuses the record or does not answer, or is none of this network.
     pub async fn relay(&self, record: &Record, own_member: &str) -> Result<Relayed, SubmitError> {
-        let mut nodes = self.nodes.iter();
-        let node = nodes
-            .find(|node| node.name() == own_member)
-            .ok_or(SubmitError::NoNode)?;
+        let node = self.node_of(own_member).ok_or(SubmitError::NoNode)?;
         let answer = node
             .post_record("/relay", record.as_bytes(), RECEIPT_BYTES_MAX)
             .await;
         let answered = match answer {
             Ok((StatusCode::ACCEPTED, _empty)) => return Ok(Relayed::Waits),
-            Ok((status, body)) => self.answer(node, record, status, body).await,
+            Ok((status, body)) => self.answer(&node, record, status, body).await,
             Err(fault) => Err(fault),
         };
         match answered {
@@ -185,14 +183,28 @@ impl RegistryClient {
 
     async fn receipt(&self, node: &Node, record: &Record, body: Vec<u8>) -> Result<Answer, Fault> {
         let text = String::from_utf8(body).map_err(|_cause| Fault::Malformed)?;
-        let entry = verify_receipt(&text, record.as_bytes(), self.genesis.committees());
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(ReceiptError::Proof(_)) => self.standing(node, record, &text).await?,
-            Err(error) => return Err(error.into()),
+        let entry = match self.verified(node, &text, record.as_bytes()).await {
+            Err(Fault::Receipt(ReceiptError::Proof(_))) => {
+                self.standing(node, record, &text).await?
+            }
+            verified => verified?,
         };
         self.memory.admit(entry.checkpoint(), node).await?;
         Ok(Answer::Recorded(Box::new(Receipt { text, entry })))
+    }
+
+    async fn verified(
+        &self,
+        node: &Node,
+        receipt: &str,
+        record: &[u8],
+    ) -> Result<VerifiedEntry, Fault> {
+        let verify = |committees: &Committees| {
+            let entry = verify_receipt(receipt, record, committees)?;
+            let checkpoint = entry.checkpoint().clone();
+            Ok((entry, Some(checkpoint)))
+        };
+        Ok(self.checked(node, verify).await?.0)
     }
 
     /// The entry of a record that stands under another of the many signatures that ECDSA allows: the same statement by the
@@ -207,7 +219,7 @@ impl RegistryClient {
         let path = format!("/entries/{index}");
         let standing = node.get(&path, RECORD_BYTES_MAX).await?;
         let standing = standing.ok_or(Fault::Malformed)?;
-        let entry = verify_receipt(text, &standing, self.genesis.committees())?;
+        let entry = self.verified(node, text, &standing).await?;
         if entry.record().id() != record.id() {
             return Err(Fault::Malformed);
         }

@@ -13,6 +13,7 @@
 //! | GET /tile/entries/{number} | | entries, C2SP tlog-tiles | 400 404 |
 //! | GET /tile/blocks/{number} | | height and time of each entry's block | 400 404 |
 //! | GET /trusted-parties | | `{"checkpoint","document"}` | 404 |
+//! | GET /handovers?from=K | | `{"handovers":[{"checkpoint","document"}]}`, those with checkpoints of height K and above | 400 |
 //! | GET /cases/{case} | | `{"records":[index]}` | 400 404 |
 //! | GET /applications/{application} | | `{"designation":index,"outcomes":[index]}` | 400 404 |
 //! | GET /proposals | | `{"height","proposals":[...]}` | |
@@ -73,6 +74,7 @@ pub fn router(replica: Arc<Replica>) -> Router {
         .route("/finalization", get(read::finalization))
         .route("/tile/{*path}", get(tile::tile))
         .route("/trusted-parties", get(read::trusted_parties))
+        .route("/handovers", get(read::handovers))
         .route("/cases/{case}", get(read::case))
         .route("/applications/{application}", get(read::application))
         .route("/proposals", get(proposals::list))

@@ -1,7 +1,7 @@
 //! Requests that read.
 
 use super::problem::{malformed_name, of_store, of_tree, stopping};
-use crate::{cosigning::Cosigned, replica::Replica};
+use crate::{cosigning::Cosigned, replica::Replica, store::CosignedNote};
 use axum::{
     extract::{Path, State},
     http::{HeaderName, HeaderValue, header},
@@ -141,6 +141,26 @@ pub(super) async fn trusted_parties(State(replica): Node) -> Result<Response, Re
         document: &latest.document,
     };
     Ok(Json(answer).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HandoversQuery {
+    from: String,
+}
+
+#[derive(Serialize)]
+struct HandoversAnswer {
+    handovers: Vec<CosignedNote>,
+}
+
+pub(super) async fn handovers(
+    State(replica): Node,
+    Query(query): Query<HandoversQuery>,
+) -> Result<Response, Refusal> {
+    let from = index(&query.from)?;
+    let handovers = replica.handovers(from);
+    Ok(Json(HandoversAnswer { handovers }).into_response())
 }
 
 #[derive(Serialize)]

@@ -9,21 +9,25 @@
 //! Whose signatures count follows the height of the checkpoint: members come and go between epochs.
 
 mod attendance;
+mod handovers;
 mod rounds;
 #[cfg(test)]
 mod tests;
 
 pub use attendance::{LastSigned, Signed};
+pub use handovers::{Told, kept_handovers};
 
-use crate::store::{CosignedNote, Store};
+use crate::store::{CosignedNote, Store, StoreError};
 use attendance::Attendance;
 use bytes::Bytes;
+use handovers::Handovers;
 use protocol::{
     Timestamp,
     identity::SigningKey,
     registry::{
         ContentDigest, NetworkId,
         checkpoint::{Checkpoint, Committees, UnverifiedCheckpoint, VerifiedCheckpoint},
+        note::NoteSignature,
     },
 };
 use registry_consensus::PeerKey;
@@ -63,7 +67,8 @@ pub enum Pace {
 /// Collects the members' signatures.
 pub struct Cosigning {
     network: NetworkId,
-    key: SigningKey,
+    /// This node's keys, of which at most one is a member's at any height.
+    keys: Vec<SigningKey>,
     store: Store,
     collected: Mutex<Collected>,
     latest: watch::Sender<Option<Arc<Cosigned>>>,
@@ -72,31 +77,63 @@ pub struct Cosigning {
 struct Collected {
     committees: Committees,
     rounds: Rounds,
+    handovers: Handovers,
     replies: HashMap<PeerKey, Instant>,
     attendance: Attendance,
     /// The slot of [`REFRESH_SECONDS`] in which this node signed last.
     signed_in: u64,
 }
 
+impl Cosigned {
+    fn to_note(&self) -> CosignedNote {
+        CosignedNote {
+            checkpoint: self.checkpoint.as_note().to_owned(),
+            document: self.document.to_string(),
+        }
+    }
+}
+
+impl Collected {
+    /// Whether a member may be answered again; it has been answered then.
+    fn may_reply(&mut self, to: PeerKey, now: Instant) -> bool {
+        let replied = self.replies.get(&to);
+        if replied.is_some_and(|at| now.saturating_duration_since(*at) < REPLY_INTERVAL) {
+            return false;
+        }
+        self.replies.insert(to, now);
+        true
+    }
+}
+
 impl Cosigning {
-    /// Starts from the checkpoint that the store remembers, if its signatures still hold.
-    #[must_use]
-    pub fn new(committees: Committees, key: SigningKey, store: Store) -> Self {
+    /// Starts from the checkpoint that the store remembers, if its signatures still hold. Of the keys, at most one is a
+    /// member's at any height.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the handovers in the store cannot be read.
+    pub fn new(
+        committees: Committees,
+        keys: Vec<SigningKey>,
+        store: Store,
+    ) -> Result<Self, StoreError> {
         let remembered = store.cosigned().ok().flatten();
         let latest = remembered.and_then(|note| reopen(&committees, note));
-        Self {
+        let handovers = Handovers::open(&store)?;
+        Ok(Self {
             network: committees.network(),
-            key,
+            keys,
             store,
             collected: Mutex::new(Collected {
                 committees,
                 rounds: Rounds::default(),
+                handovers,
                 replies: HashMap::new(),
                 attendance: Attendance::default(),
                 signed_in: 0,
             }),
             latest: watch::Sender::new(latest.map(Arc::new)),
-        }
+        })
     }
 
     /// The latest checkpoint that a quorum signed.
@@ -146,28 +183,31 @@ impl Cosigning {
             rounds,
             committees,
             attendance,
+            handovers,
             ..
         } = &mut *collected;
         attendance.hear(from, bytes, &note.signatures, committees, now);
+        let (height, quorum) = (note.height, committees.at(note.height).quorum());
+        let wants_handover = handovers.has(height) && note.signatures.len() < quorum;
         let behind = latest.filter(|latest| {
             let height = latest.checkpoint.checkpoint().height;
             let quorum = committees.at(height).quorum();
             note.height < height || (note.height == height && note.signatures.len() < quorum)
         });
-        let height = note.height;
+        handovers.receive(from, &note, committees);
         if height >= rounds.newest_height() || rounds.at(height).is_some() {
             rounds.receive(from, note, committees);
             if let Some(round) = rounds.at(height).filter(|it| attendance.has_grown(it)) {
                 attendance.cosigned(round);
             }
             self.settle(&mut collected);
+        } else {
+            self.settle_handovers(&mut collected);
         }
-        let latest = behind?;
-        let replied = collected.replies.get(&from);
-        if replied.is_some_and(|at| now.saturating_duration_since(*at) < REPLY_INTERVAL) {
-            return None;
+        if wants_handover && collected.may_reply(from, now) {
+            return collected.handovers.note(height);
         }
-        collected.replies.insert(from, now);
+        let latest = behind.filter(|_| collected.may_reply(from, now))?;
         Some(Bytes::copy_from_slice(
             latest.checkpoint.as_note().as_bytes(),
         ))
@@ -208,8 +248,7 @@ impl Cosigning {
     /// Signs the newest committed checkpoint; the note has this signature alone.
     fn sign(&self, collected: &mut Collected, now: Timestamp) -> Option<Bytes> {
         let round = collected.rounds.newest()?;
-        let cosigners = collected.committees.at(round.checkpoint.height);
-        let signature = cosigners.cosign(&round.checkpoint, &self.key, now)?;
+        let signature = self.signature(&round.checkpoint, &collected.committees, now)?;
         let note = round.note_with(&signature)?;
         round.add(&signature, &collected.committees);
         let attendance = &mut collected.attendance;
@@ -218,8 +257,20 @@ impl Cosigning {
         Some(note.into())
     }
 
+    fn signature(
+        &self,
+        checkpoint: &Checkpoint,
+        committees: &Committees,
+        now: Timestamp,
+    ) -> Option<NoteSignature> {
+        let cosigners = committees.at(checkpoint.height);
+        let mut keys = self.keys.iter();
+        keys.find_map(|key| cosigners.cosign(checkpoint, key, now))
+    }
+
     /// Publishes the newest checkpoint that has a quorum, if it is better than the latest.
     fn settle(&self, collected: &mut Collected) {
+        self.settle_handovers(collected);
         let better = |height: u64, time: Timestamp| {
             self.latest().is_none_or(|latest| {
                 let known = latest.checkpoint.checkpoint().height;
@@ -245,12 +296,8 @@ impl Cosigning {
         attendance.cosigned(round);
         let height = cosigned.checkpoint.checkpoint().height;
         rounds.forget_below(height);
-        let note = CosignedNote {
-            checkpoint: cosigned.checkpoint.as_note().to_owned(),
-            document: cosigned.document.to_string(),
-        };
         // The ledger itself is safe without it: the signatures can be collected again.
-        if let Err(error) = self.store.remember_cosigned(&note) {
+        if let Err(error) = self.store.remember_cosigned(&cosigned.to_note()) {
             tracing::error!(%error, "a cosigned checkpoint could not be remembered");
         }
         self.latest.send_replace(Some(Arc::new(cosigned)));

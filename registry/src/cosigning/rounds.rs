@@ -62,6 +62,29 @@ pub(super) struct Round {
 }
 
 impl Round {
+    pub(super) fn new(checkpoint: &Checkpoint, document: Arc<str>) -> Self {
+        Self {
+            checkpoint: *checkpoint,
+            text: checkpoint.to_string(),
+            document,
+            signatures: BTreeMap::new(),
+        }
+    }
+
+    /// Adds the signatures of another round of the same checkpoint.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        if other.checkpoint != self.checkpoint {
+            return;
+        }
+        for (name, (time, signature)) in &other.signatures {
+            let known = self.signatures.get(name);
+            if known.is_none_or(|(known, _)| known < time) {
+                self.signatures
+                    .insert(name.clone(), (*time, signature.clone()));
+            }
+        }
+    }
+
     /// Adds a signature if it is a member's and newer than what is there.
     pub(super) fn add(&mut self, signature: &NoteSignature, committees: &Committees) {
         let known = self.signatures.get(signature.name());
@@ -78,6 +101,20 @@ impl Round {
         }
     }
 
+    /// Adds the signatures of a member's note, if it is of the same checkpoint.
+    pub(super) fn merge(&mut self, from: PeerKey, note: &Note, committees: &Committees) {
+        if note.text != self.text {
+            // Two ledgers at one height: the note is the evidence, and holds no personal data.
+            let ours = self.text.as_str();
+            let signatures: String = note.signatures.iter().map(ToString::to_string).collect();
+            tracing::error!(%from, ours, theirs = note.text.as_str(), signatures, "a member signs another ledger");
+            return;
+        }
+        for signature in &note.signatures {
+            self.add(signature, committees);
+        }
+    }
+
     /// The note with one signature.
     pub(super) fn note_with(&self, signature: &NoteSignature) -> Option<String> {
         write_checkpoint(&self.checkpoint, std::slice::from_ref(signature)).ok()
@@ -90,7 +127,7 @@ impl Round {
     }
 
     /// The latest time by which a quorum had signed.
-    fn quorum_time(&self, committees: &Committees) -> Option<Timestamp> {
+    pub(super) fn quorum_time(&self, committees: &Committees) -> Option<Timestamp> {
         let quorum = committees.at(self.checkpoint.height).quorum();
         let mut times: Vec<Timestamp> = self.signatures.values().map(|(time, _)| *time).collect();
         times.sort_unstable_by(|a, b| b.cmp(a));
@@ -132,15 +169,10 @@ impl Rounds {
         if self.rounds.contains_key(&height) {
             return;
         }
-        let mut round = Round {
-            checkpoint: *checkpoint,
-            text: checkpoint.to_string(),
-            document,
-            signatures: BTreeMap::new(),
-        };
+        let mut round = Round::new(checkpoint, document);
         for (from, notes) in &mut self.early {
             for note in notes.iter().filter(|note| note.height == height) {
-                merge(&mut round, *from, note, committees);
+                round.merge(*from, note, committees);
             }
             notes.retain(|note| note.height > height);
         }
@@ -154,7 +186,7 @@ impl Rounds {
     pub(super) fn receive(&mut self, from: PeerKey, note: Note, committees: &Committees) {
         self.largest_size = self.largest_size.max(note.size);
         if let Some(round) = self.rounds.get_mut(&note.height) {
-            merge(round, from, &note, committees);
+            round.merge(from, &note, committees);
         } else if note.height > self.newest_height() {
             let early = self.early.entry(from).or_default();
             if early.len() >= EARLY_MAX {
@@ -196,18 +228,5 @@ impl Rounds {
 
     pub(super) fn forget_below(&mut self, height: u64) {
         self.rounds = self.rounds.split_off(&height);
-    }
-}
-
-fn merge(round: &mut Round, from: PeerKey, note: &Note, committees: &Committees) {
-    if note.text != round.text {
-        // Two ledgers at one height: the note is the evidence, and holds no personal data.
-        let ours = round.text.as_str();
-        let signatures: String = note.signatures.iter().map(ToString::to_string).collect();
-        tracing::error!(%from, ours, theirs = note.text.as_str(), signatures, "a member signs another ledger");
-        return;
-    }
-    for signature in &note.signatures {
-        round.add(signature, committees);
     }
 }

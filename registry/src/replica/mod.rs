@@ -5,6 +5,7 @@
 //! as of the latest checkpoint that a quorum signed.
 
 mod committee;
+mod handover;
 mod order;
 mod proposals;
 mod read;
@@ -20,17 +21,19 @@ pub use submit::SubmitError;
 
 use crate::{
     clock::{Clock, SystemClock},
-    cosigning::{Cosigning, Pace},
+    cosigning::{Cosigning, Pace, kept_handovers},
     mempool::Mempool,
     message::Message,
     state::{BlockContext, Rejection, State},
     store::{Store, StoreError},
 };
+use handover::{announcement, decides};
 use protocol::{
     Timestamp,
     identity::SigningKey,
     registry::{
         Genesis,
+        checkpoint::{Checkpoint, Committees},
         merkle::TreeHash,
         record::{Record, RecordError, UnverifiedRecord},
     },
@@ -100,7 +103,8 @@ struct Committed {
 }
 
 impl Replica {
-    /// Folds the stored entries into the state and checks that they have the stored root.
+    /// Folds the stored entries into the state and checks that they have the stored root. Of the keys, at most one is a
+    /// member's at any height.
     ///
     /// # Errors
     ///
@@ -108,11 +112,11 @@ impl Replica {
     pub fn open(
         genesis: Arc<Genesis>,
         store: Store,
-        cosigning_key: SigningKey,
+        cosigning_keys: Vec<SigningKey>,
         now: Timestamp,
     ) -> Result<Self, OpenError> {
         let tip = store.tip();
-        let mut state = fold(&genesis, &store, tip.size)?;
+        let (mut state, announced) = fold(&genesis, &store, tip.size)?;
         state.end_block(tip.height);
         if state.checkpoint().root != tip.root {
             return Err(OpenError::Root);
@@ -120,7 +124,10 @@ impl Replica {
         if store.is_mark_due() {
             store.mark(Value::Null)?;
         }
-        let cosigning = Cosigning::new(state.committees(), cosigning_key, store.clone());
+        let cosigning = Cosigning::new(state.committees(), cosigning_keys, store.clone())?;
+        for (checkpoint, document) in announced {
+            cosigning.announce(&checkpoint, document);
+        }
         let document = state.trusted_parties_document();
         // Nobody listens yet; the first tick repeats the signature.
         let _untold = cosigning.committed(&state.checkpoint(), document, Pace::Live, now);
@@ -185,6 +192,7 @@ impl Replica {
         if let Some(note) = self.cosigning.tick(now) {
             self.tell(&Message::Checkpoint(note), Recipients::All);
         }
+        self.repeat_handovers(now);
     }
 
     /// Brings the store to the disk at the end of the process, so that the next start is quick.
@@ -243,8 +251,19 @@ impl Replica {
     }
 }
 
-/// The state after the first `size` entries. Their signatures were checked before they were stored.
-fn fold(genesis: &Arc<Genesis>, store: &Store, size: u64) -> Result<State<'static>, OpenError> {
+/// A checkpoint that announces other members, with its document.
+type Announcement = (Checkpoint, Arc<str>);
+
+/// The state after the first `size` entries, whose signatures were checked before they were stored, and the announcements on
+/// the way that have no quorum's signatures yet.
+fn fold(
+    genesis: &Arc<Genesis>,
+    store: &Store,
+    size: u64,
+) -> Result<(State<'static>, Vec<Announcement>), OpenError> {
+    let known = kept_handovers(store)?;
+    let mut announced = Vec::new();
+    let mut deciding: Option<(u64, Committees)> = None;
     let mut state = State::new(genesis.clone());
     for index in 0..size {
         let entry = store
@@ -253,6 +272,12 @@ fn fold(genesis: &Arc<Genesis>, store: &Store, size: u64) -> Result<State<'stati
         let record = UnverifiedRecord::decode(&entry.record)
             .and_then(|record| record.dangerous_without_signature(&genesis.network()))
             .map_err(|source| OpenError::Record { index, source })?;
+        if let Some((height, before)) = deciding.take_if(|(height, _)| *height != entry.height) {
+            announced.extend(announcement(&state, &before, height));
+        }
+        if deciding.is_none() && decides(&record) && !known.contains_key(&entry.height) {
+            deciding = Some((entry.height, state.committees()));
+        }
         let context = BlockContext {
             height: entry.height,
             time: entry.time,
@@ -261,5 +286,8 @@ fn fold(genesis: &Arc<Genesis>, store: &Store, size: u64) -> Result<State<'stati
             .apply(&record, &context)
             .map_err(|source| OpenError::Rejected { index, source })?;
     }
-    Ok(state)
+    if let Some((height, before)) = deciding {
+        announced.extend(announcement(&state, &before, height));
+    }
+    Ok((state, announced))
 }

@@ -1,6 +1,10 @@
 //! What consensus asks: offer records, judge a block, commit it, take a message.
 
-use super::{Committed, Replica, committee::committee};
+use super::{
+    Committed, Replica,
+    committee::committee,
+    handover::{announcement, decides},
+};
 use crate::{
     cosigning::Pace,
     mempool::{Offered, Origin},
@@ -13,7 +17,7 @@ use protocol::{
     Timestamp,
     registry::{
         checkpoint::Checkpoint,
-        record::{Body, Record, RecordError},
+        record::{Record, RecordError},
     },
 };
 use registry_consensus::{
@@ -146,6 +150,11 @@ impl Application for Replica {
                     self.tell(&Message::Checkpoint(reply), Recipients::One(from));
                 }
             }
+            Some(Message::Wanted(height)) => {
+                if let Some(note) = self.cosigning.wanted(from, height, Instant::now()) {
+                    self.tell(&Message::Checkpoint(note), Recipients::One(from));
+                }
+            }
             Some(Message::Cell(cell)) => self.on_cell(from, &cell),
             None => tracing::warn!(%from, "a message of another version"),
         }
@@ -192,11 +201,18 @@ impl Replica {
         }
         let records = self.verified_records(&block.records)?;
         let context = context(block.height, block.time_ms);
+        let decides = records.iter().any(|record| decides(record));
         {
             let committed = self.committed();
             let mut fork = committed.state.fork();
             for record in &records {
                 fork.apply(record, &context)?;
+            }
+            if decides
+                && let Some((checkpoint, document)) =
+                    announcement(&fork, &committed.state.committees(), block.height)
+            {
+                self.cosigning.announce(&checkpoint, document);
             }
         }
         let root = self.store.append(block.height, context.time, &records)?;
@@ -207,7 +223,7 @@ impl Replica {
             }
             committed.state.end_block(block.height);
             committed.height = block.height;
-            if records.iter().any(decides) {
+            if decides {
                 self.cosigning.follow(committed.state.committees());
             }
             committed.state.signed()
@@ -299,9 +315,4 @@ fn context(height: u64, time_ms: u64) -> BlockContext {
         height,
         time: Timestamp::from_unix(time_ms / 1000),
     }
-}
-
-/// Who signs checkpoints can change with a decision of the members alone.
-fn decides(record: &Arc<Record>) -> bool {
-    matches!(record.body(), Body::Proposal(_) | Body::Approval(_))
 }

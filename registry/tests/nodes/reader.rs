@@ -230,12 +230,12 @@ async fn a_reader_with_a_memory_of_another_future_is_not_taken_back() {
     assert!(matches!(stale, Err(ReadError::Unavailable(_))));
 
     // A new client with the old one's memory reads on; every node is killed and comes back with the same ledger.
-    let note = client.last_checkpoint().unwrap().as_note().to_owned();
+    let memory = client.memory().unwrap();
     for node in 0..4 {
         cluster.kill(node);
     }
     cluster.start_all().await;
     let again = self::client(&cluster);
-    again.remember(&note).unwrap();
+    again.recall(&memory).unwrap();
     assert_eq!(again.entry(0).await.unwrap().record(), &record);
 }

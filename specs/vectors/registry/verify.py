@@ -1,21 +1,17 @@
 #!/usr/bin/env python3
-"""Checks receipts offline: verify.py GENESIS RECORD RECEIPT [RECORD RECEIPT ...]
+"""Checks receipts offline: verify.py [--handovers FILE] GENESIS RECORD RECEIPT [RECORD RECEIPT ...]
 
 A second reader of specs/registry.md, which shares no code with the project. Needs Python 3.11 and `cryptography`. It says what each
-record is and where it stands, or fails. (It accepts Ed25519 by RFC 8032, which is stricter than the project's ZIP-215.)
+record is and where it stands, or fails. FILE is what a node answers to GET /handovers?from=0. (Ed25519 by RFC 8032: stricter than ZIP-215.)
 """
 
-import base64
-import hashlib
-import json
-import sys
+import base64, hashlib, json, sys
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
-KINDS = {1: "credential batch", 2: "status list version", 3: "case event", 4: "designation", 5: "outcome", 6: "erasure"}
-KINDS |= {7: "proposal", 8: "approval", 9: "case event group"}
+KINDS = "credential batch,status list version,case event,designation,outcome,erasure,proposal,approval,case event group".split(",")
 sha256 = lambda data: hashlib.sha256(data).digest()
 
 
@@ -30,27 +26,19 @@ def unbase64(text):
     return data
 
 
-def lines_of(text):
-    check(text.endswith("\n"), "a line without an end")
-    return text[:-1].split("\n")
-
-
 def cbor(data):
     """Reads one deterministic CBOR item of numbers, byte strings and arrays; gives it and what follows."""
-    check(data, "the record is cut short")
-    major, info, data = data[0] >> 5, data[0] & 31, data[1:]
-    number = info
-    if info >= 24:
-        check(info <= 27, "an indefinite length")
-        width = 1 << info - 24
+    major, number, data = data[0] >> 5, data[0] & 31, data[1:]
+    if number >= 24:
+        check(number <= 27, "an indefinite length")
+        width = 1 << number - 24
         number, data = int.from_bytes(data[:width]), data[width:]
         check(number >= (24 if width == 1 else 1 << 4 * width), "a number in a longer spelling")
     if major == 0:
         return number, data
+    check(major in (2, 4) and len(data) >= number, "neither number, bytes nor array, or cut short")
     if major == 2:
-        check(len(data) >= number, "the record is cut short")
         return data[:number], data[number:]
-    check(major == 4, "neither number, bytes nor array")
     items = []
     for _ in range(number):
         item, data = cbor(data)
@@ -61,8 +49,8 @@ def cbor(data):
 def read_record(data, network):
     """The kind and the id of a record, its author's signature checked."""
     (version, of_network, kind, body, (algorithm, key), signature), rest = cbor(data)
-    check(len(data) <= (16384 if kind == 7 else 4096), "the record is too long")
-    check(not rest and version == 1 and of_network == network and kind in KINDS, "not a record of this network")
+    whole = not rest and len(data) <= (16384 if kind == 7 else 4096)
+    check(whole and version == 1 and of_network == network and kind in range(1, 10), "not a record of this network")
     # The signed statement is the record with an array of five and without the signature (a head of two bytes and 64).
     statement = b"\x85" + data[1:-66]
     if kind == 9:  # Of a group of events their number and the root over them are signed (RFC 6962, section 2.1).
@@ -80,32 +68,45 @@ def read_record(data, network):
         ed25519.Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
     else:
         point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), key)
-        r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
-        point.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
+        numbers = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+        point.verify(utils.encode_dss_signature(*numbers), message, ec.ECDSA(hashes.SHA256()))
     return kind, sha256(b"tegata/record-id/v1\0" + statement)
 
 
-def read_checkpoint(note, network, members):
-    """Size and root of the ledger, which a quorum of the members signed."""
-    text, _, lines = note.rpartition("\n\n")
-    text += "\n"
-    signed = set()
-    for line in lines_of(lines):
+def members_of(entries):
+    """The cosigning keys of the members in force, by name."""
+    key = lambda member: base64.urlsafe_b64decode(member["cosigning_key"] + "=")
+    return {member["name"]: key(member) for member in entries if not member.get("suspended")}
+
+
+def read_checkpoint(note, network, committees):
+    """Lines of a checkpoint, which a quorum of the members in force at its height signed, and those members."""
+    text, _, signatures = note.rpartition("\n\n")
+    check(signatures.endswith("\n"), "a line without an end")
+    origin, size, root, *extensions = text.split("\n")
+    names, values = zip(*(line.split(" ") for line in extensions))
+    check((origin, *names) == (f"tegata/{network.hex()}", "height", "time", "trusted-parties", "blocks"), "not of this network")
+    members, signed = [members for start, members in committees if start <= int(values[0])][-1], set()
+    for line in signatures[:-1].split("\n"):
         dash, name, encoded = line.split(" ")
         check(dash == "\u2014", "not a signature line")
-        blob = unbase64(encoded)
-        key = members.get(name)
-        if key is None or blob[:4] != sha256(name.encode() + b"\n\x04" + key)[:4]:
-            continue
-        time = int.from_bytes(blob[4:12])
-        message = f"cosignature/v1\ntime {time}\n{text}".encode()
-        ed25519.Ed25519PublicKey.from_public_bytes(key).verify(blob[12:], message)
-        signed.add(name)
+        key, blob = members.get(name, b""), unbase64(encoded)
+        if blob[:4] == sha256(name.encode() + b"\n\x04" + key)[:4]:
+            message = f"cosignature/v1\ntime {int.from_bytes(blob[4:12])}\n{text}\n".encode()
+            ed25519.Ed25519PublicKey.from_public_bytes(key).verify(blob[12:], message)
+            signed.add(name)
     check(len(signed) >= len(members) - (len(members) - 1) // 3, "no quorum")
-    origin, size, root, *extensions = lines_of(text)
-    check(origin == f"tegata/{network.hex()}", "another network")
-    check([line.split(" ")[0] for line in extensions] == ["height", "time", "trusted-parties", "blocks"], "extension lines")
-    return int(size), unbase64(root)
+    return int(size), unbase64(root), int(values[0]), unbase64(values[2]), members
+
+
+def follow(committees, handover, network):
+    """Who signs from which height on, as the members in force announce it."""
+    _, _, height, digest, members = read_checkpoint(handover["checkpoint"], network, committees)
+    check(sha256(handover["document"].encode()) == digest, "another document")
+    document = json.loads(handover["document"])
+    check(members_of(document["members"]) == members, "other members than those in force")
+    known = [(start, members) for start, members in committees if start <= height]
+    return known + [(next["height"], members_of(next["members"])) for next in document["scheduled"]]
 
 
 def root_of(path, index, size, leaf):
@@ -125,28 +126,25 @@ def root_of(path, index, size, leaf):
     return leaf
 
 
-def verify(genesis, record, receipt):
-    """Where a record stands; fails unless the receipt shows it."""
-    network = sha256(genesis)
-    members = {
-        member["name"]: base64.urlsafe_b64decode(member["cosigning_key"] + "=") for member in json.loads(genesis)["members"]
-    }
+def verify(network, committees, record, receipt):
+    """What a record is and where it stands; fails unless the receipt shows it."""
     proof, _, note = receipt.partition("\n\n")
     header, *lines = proof.split("\n")
-    check(header == "c2sp.org/tlog-proof@v1", "not a receipt")
-    if lines[0].startswith("extra "):
-        lines.pop(0)
+    lines = lines[1:] if lines[0].startswith("extra ") else lines
     word, index = lines.pop(0).split(" ")
-    check(word == "index" and str(int(index)) == index, "no index")
+    check((header, word) == ("c2sp.org/tlog-proof@v1", "index") and str(int(index)) == index, "not a receipt")
     kind, identifier = read_record(record, network)
-    size, root = read_checkpoint(note, network, members)
-    path = [unbase64(line) for line in lines]
-    check(root_of(path, int(index), size, sha256(b"\x00" + record)) == root, "the path leads elsewhere")
-    return kind, int(index), size, identifier
+    size, root, *_ = read_checkpoint(note, network, committees)
+    check(root_of(map(unbase64, lines), int(index), size, sha256(b"\x00" + record)) == root, "the path leads elsewhere")
+    return f"{KINDS[kind - 1]} {identifier.hex()} stands at {index} of {size}"
 
 
 if __name__ == "__main__":
-    genesis = Path(sys.argv[1]).read_bytes()
-    for record, receipt in zip(sys.argv[2::2], sys.argv[3::2], strict=True):
-        kind, index, size, identifier = verify(genesis, Path(record).read_bytes(), Path(receipt).read_bytes().decode())
-        print(f"{KINDS[kind]} {identifier.hex()} stands at {index} of {size}")
+    announced = sys.argv[1] == "--handovers"
+    handovers = json.loads(Path(sys.argv[2]).read_bytes())["handovers"] if announced else []
+    genesis, *files = (Path(name).read_bytes() for name in sys.argv[3 if announced else 1 :])
+    network, committees = sha256(genesis), [(0, members_of(json.loads(genesis)["members"]))]
+    for handover in handovers:
+        committees = follow(committees, handover, network)
+    for record, receipt in zip(files[::2], files[1::2], strict=True):
+        print(verify(network, committees, record, receipt.decode()))

@@ -73,15 +73,26 @@ pub(crate) async fn receive(
             .await;
         }
     };
-    let trusted = verifier
+    let mut trusted = verifier
         .registry
         .trusted()
         .ok_or(ReceiveError::Unavailable)?;
-    let (id, parties) = (request_id.clone(), Arc::clone(&trusted));
-    let presented = blocking(verifier, move |verifier| {
-        verify_now(verifier, &id, &response, &parties, now)
-    })
-    .await?;
+    let response = Arc::new(response);
+    let verify = |parties: &Arc<TrustedParties>| {
+        let (id, parties) = (request_id.clone(), Arc::clone(parties));
+        let response = Arc::clone(&response);
+        blocking(verifier, move |verifier| {
+            verify_now(verifier, &id, &response, &parties, now)
+        })
+    };
+    let presented = match verify(&trusted).await {
+        Err(ReceiveError::Refused(refused)) if refused.may_be_outdated() => {
+            // Members, or an issuer, may have begun since the last look.
+            trusted = refresh(verifier, now).await?;
+            verify(&trusted).await?
+        }
+        presented => presented?,
+    };
     let history = history(verifier, &presented, &trusted).await?;
     check_current(verifier, &presented, &trusted, now).await?;
     let accepted = Accepted { presented, history };
@@ -126,7 +137,7 @@ fn verify_now(
     let waiting = session.value.waiting(now).ok_or(Refused::NotWaiting)?;
     let request = request::parameters(verifier, request_id, waiting).ok_or(Refused::NotWaiting)?;
     let known = verify::Known {
-        genesis: &verifier.genesis,
+        committees: &verifier.registry.committees(),
         trusted,
         verifier: verifier.id(),
     };
@@ -165,13 +176,17 @@ async fn check_current(
         Err(ReceiveError::Unavailable) => {}
         known => return Ok(check_status(known?)?),
     }
-    let trusted = verifier.registry.refresh(now).await.map_err(|error| {
-        tracing::warn!(%error, "trusted parties not read");
-        ReceiveError::Unavailable
-    })?;
+    let trusted = refresh(verifier, now).await?;
     Ok(check_status(
         status(verifier, presented, &trusted, now).await?,
     )?)
+}
+
+async fn refresh(verifier: &Verifier, now: Timestamp) -> Result<Arc<TrustedParties>, ReceiveError> {
+    verifier.registry.refresh(now).await.map_err(|error| {
+        tracing::warn!(%error, "trusted parties not read");
+        ReceiveError::Unavailable
+    })
 }
 
 async fn status(

@@ -16,8 +16,9 @@ use protocol::presentation::dcql::{Candidate, FORMAT_SD_JWT_VC, HolderBinding, M
 use protocol::presentation::{
     EncryptedResponse, RequestParameters, ResponseError, ResponseExpectation, TransactionData,
 };
-use protocol::registry::receipt::VerifiedEntry;
-use protocol::registry::{CaseId, ContentDigest, Genesis, Issuer, TrustedParties};
+use protocol::registry::checkpoint::Committees;
+use protocol::registry::receipt::{ReceiptError, VerifiedEntry};
+use protocol::registry::{CaseId, ContentDigest, Issuer, TrustedParties};
 use protocol::status::Status;
 use serde_json::Value;
 
@@ -70,6 +71,18 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
+    /// Whether a newer look at the registry may change it: members or an issuer that are not known yet.
+    pub(crate) const fn may_be_outdated(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownIssuer
+                | Self::Consent(
+                    ConsentError::BatchReceipt(ReceiptError::Checkpoint(_))
+                        | ConsentError::DesignationReceipt(ReceiptError::Checkpoint(_))
+                )
+        )
+    }
+
     /// The reason for logs: a word, nothing of the content.
     pub(crate) const fn code(&self) -> &'static str {
         match self {
@@ -92,7 +105,7 @@ impl Refused {
 
 /// What is known to the company, beside the session.
 pub(crate) struct Known<'a> {
-    pub(crate) genesis: &'a Genesis,
+    pub(crate) committees: &'a Committees,
     pub(crate) trusted: &'a TrustedParties,
     pub(crate) verifier: &'a str,
 }
@@ -151,7 +164,7 @@ pub(crate) fn verify(
     let extension = ResponseExtension::find(&opened.extensions)?;
     let outcome_key = waiting.outcome_public_key();
     let expected = ConsentExpectation {
-        genesis: known.genesis,
+        committees: known.committees,
         issuer,
         verifier: known.verifier,
         purpose: &waiting.purpose,

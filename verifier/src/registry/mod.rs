@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context;
 use protocol::Timestamp;
+use protocol::registry::checkpoint::Committees;
 use protocol::registry::receipt::VerifiedEntry;
 use protocol::registry::record::Record;
 use protocol::registry::{CaseId, ContentDigest, Genesis, TrustedParties};
@@ -20,7 +21,7 @@ pub(crate) use outbox::{
 
 use crate::store::{self, StoreError};
 
-const CHECKPOINT: Kind = Kind::ordinary("checkpoint");
+const MEMORY: Kind = Kind::ordinary("registry-memory");
 const LATEST: &str = "latest";
 
 /// A client of the registry with what it learnt last.
@@ -39,10 +40,10 @@ impl Registry {
     ) -> anyhow::Result<Self> {
         let client =
             RegistryClient::new(Arc::clone(genesis), options).context("reaching the registry")?;
-        if let Some(note) = store::read::<String>(vault, CHECKPOINT, LATEST)? {
+        if let Some(memory) = store::read::<String>(vault, MEMORY, LATEST)? {
             client
-                .remember(&note.value)
-                .context("recalling the last checkpoint")?;
+                .recall(&memory.value)
+                .context("recalling what was seen last")?;
         }
         Ok(Self {
             client,
@@ -71,10 +72,15 @@ impl Registry {
         parties
     }
 
-    /// Keeps the newest checkpoint for the next start.
-    pub(crate) fn keep_checkpoint(&self, vault: &Vault) -> Result<(), StoreError> {
-        match self.client.last_checkpoint() {
-            Some(checkpoint) => store::put(vault, CHECKPOINT, LATEST, &checkpoint.as_note()),
+    /// Whose signatures count, as far as this service has followed the registry.
+    pub(crate) fn committees(&self) -> Arc<Committees> {
+        self.client.committees()
+    }
+
+    /// Keeps what was seen for the next start.
+    pub(crate) fn keep_memory(&self, vault: &Vault) -> Result<(), StoreError> {
+        match self.client.memory() {
+            Some(memory) => store::put(vault, MEMORY, LATEST, &memory),
             None => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use protocol::issuance::{
 };
 use protocol::registry::receipt::{ReceiptError, verify_receipt};
 use protocol::registry::record::Body;
-use protocol::registry::{Genesis, Issuer, merkle::ProofError};
+use protocol::registry::{Issuer, checkpoint::Committees, merkle::ProofError};
 use vault::Changes;
 
 use super::issuance::{Issuance, Stage};
@@ -13,6 +13,7 @@ use super::{ReceiveError, commit};
 use crate::http::{Http, Post};
 use crate::instance::StoredInstance;
 use crate::network::{Network, below};
+use crate::registry::Registry;
 use crate::session::Session;
 
 const JSON: &str = "application/json";
@@ -41,9 +42,9 @@ pub(super) fn verify(
     signing_input_hash: [u8; 32],
     thumbprint: [u8; 32],
     issuer: &Issuer,
-    genesis: &Genesis,
+    committees: &Committees,
 ) -> Result<(), AnchorError> {
-    let entry = verify_receipt(&proof.receipt, &proof.record, genesis.committees())?;
+    let entry = verify_receipt(&proof.receipt, &proof.record, committees)?;
     let Body::CredentialBatch(batch) = entry.record().body() else {
         return Err(AnchorError::OtherRecord);
     };
@@ -90,6 +91,7 @@ pub(super) async fn fetch(
     let body = answer.of_type(JSON, &url)?;
     let response = AnchorsResponse::parse(&body).map_err(AnchorError::Answer)?;
     let now = session.clock.now();
+    let registry = Registry::open(session, network)?;
     let mut changes = Changes::new();
     let mut missing = 0;
     for mut stored in StoredInstance::all(&session.vault)? {
@@ -112,16 +114,20 @@ pub(super) async fn fetch(
             .verify(issuer, now)?
             .holder_key()
             .thumbprint();
-        verify(
-            proof,
-            anchor.signing_input_hash,
-            holder,
-            issuer,
-            network.genesis(),
-        )?;
+        let hash = anchor.signing_input_hash;
+        let verify = || verify(proof, hash, holder, issuer, &registry.committees());
+        match verify() {
+            Err(AnchorError::Receipt(ReceiptError::Checkpoint(_))) => {
+                // Members may have begun to sign that the wallet does not know yet.
+                registry.refresh(now).await?;
+                verify()?;
+            }
+            verified => verified?,
+        }
         stored.instance.set_anchor(proof);
         changes = stored.put(changes)?;
     }
     *awaited = missing;
+    let changes = registry.remember(changes);
     commit(session, &issuance.put(changes)?)
 }

@@ -71,6 +71,9 @@ pub enum ReceiveError {
     /// An anchor does not hold.
     #[error("the issuer's anchors do not hold")]
     Anchor(#[from] super::anchors::AnchorError),
+    /// The registry cannot be asked who takes part now.
+    #[error(transparent)]
+    Registry(#[from] crate::registry::RegistryError),
     /// A key of the wallet cannot be read.
     #[error("a key of the wallet cannot be read")]
     Key(#[from] KeyError),
@@ -120,6 +123,7 @@ impl Advise for ReceiveError {
             Self::Key(_) => "update the program; if that does not help, restore a backup".into(),
             Self::Instance(_) => "tell the consortium; its registration is faulty".into(),
             Self::Applications(error) => error.advice(),
+            Self::Registry(error) => error.advice(),
             Self::Terminal(error) => error.advice(),
             Self::Network(error) => error.advice(),
             Self::Http(error) => error.advice(),
@@ -152,6 +156,7 @@ impl Advise for ReceiveError {
             | Self::Linkable(_)
             | Self::Anchor(_)
             | Self::Key(_)
+            | Self::Registry(_)
             | Self::Instance(_)
             | Self::Http(_) => FailureKind::Refused,
         }

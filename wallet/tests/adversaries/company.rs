@@ -285,7 +285,7 @@ impl Company {
             )
             .unwrap();
         let expected = ConsentExpectation {
-            genesis: &self.genesis,
+            committees: self.genesis.committees(),
             issuer,
             verifier: COMPANY,
             purpose: &asked.purpose,

@@ -31,7 +31,7 @@ fn verify_for(
 ) -> Result<VerifiedConsent, ConsentError> {
     let outcome_key = world.outcome.public_key().to_bytes().try_into().unwrap();
     let expected = ConsentExpectation {
-        genesis: &world.genesis,
+        committees: world.genesis.committees(),
         issuer: world.issuer(),
         verifier,
         purpose,

@@ -40,8 +40,12 @@ impl fmt::Display for Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads the text of a checkpoint: three lines and our four extension lines, nothing else.
-    pub(super) fn parse(text: &str) -> Result<Self, CheckpointError> {
+    /// Reads the text of a checkpoint: three lines and our four extension lines, nothing else. Who signed it is another question.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless it has that form.
+    pub fn parse(text: &str) -> Result<Self, CheckpointError> {
         Self::read(text)
             .filter(|checkpoint| checkpoint.to_string() == text)
             .ok_or(CheckpointError::Malformed)

@@ -94,6 +94,14 @@ impl Committees {
         self.followed
     }
 
+    /// The last height whose committee cannot be another one than is known: what is decided after the newest document takes
+    /// effect above it.
+    #[must_use]
+    pub const fn settled_until(&self) -> u64 {
+        let epoch = self.epochs.of(self.followed).saturating_add(1);
+        self.epochs.last_height(epoch)
+    }
+
     /// Learns from a checkpoint and its document who will sign.
     ///
     /// # Errors
@@ -251,6 +259,17 @@ mod tests {
         let known = committees.clone();
         committees.follow(&handover()).unwrap();
         assert_eq!(committees, known);
+    }
+
+    #[test]
+    fn a_document_settles_its_epoch_and_the_one_after_it() {
+        let mut committees = genesis().committees().clone();
+        assert_eq!(genesis().epochs().blocks(), 50);
+        assert_eq!(committees.settled_until(), 99);
+        let checkpoint = committees.follow(&handover()).unwrap();
+        assert_eq!(checkpoint.checkpoint().height, 40);
+        assert_eq!(committees.settled_until(), 99);
+        assert!(number(&read("handovers"), "changed_at") > committees.settled_until());
     }
 
     #[test]

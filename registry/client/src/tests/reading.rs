@@ -70,7 +70,7 @@ async fn neg_l06_an_entry_of_another_index_is_refused() {
 async fn neg_l07_a_ledger_shorter_than_the_one_seen_is_refused() {
     let world = World::honest(3).await;
     let longer = world.ledger(5);
-    world.client.remember(&longer.note()).unwrap();
+    world.recall(&longer);
     let refused = world.client.checkpoint(NOW).await;
     assert!(matches!(
         refused,
@@ -89,7 +89,7 @@ async fn neg_l07_an_old_checkpoint_is_refused_although_the_node_proves_that_the_
 {
     let mut world = World::new().await;
     let (old, new) = (world.ledger(3), world.ledger(5));
-    world.client.remember(&new.note()).unwrap();
+    world.recall(&new);
     world.all(|_member| {
         let (old, new) = (old.clone(), new.clone());
         move |request| {
@@ -113,7 +113,7 @@ async fn neg_l07_another_root_of_the_same_size_is_a_proof_of_a_fork() {
     let world = World::honest(5).await;
     let mut other = world.ledger(5);
     other.records[2] = record(&world.genesis, 0, 99);
-    world.client.remember(&other.note()).unwrap();
+    world.recall(&other);
     let Err(ReadError::Fork { seen, other: shown }) = world.client.checkpoint(NOW).await else {
         panic!("a fork was not seen");
     };
@@ -126,7 +126,7 @@ async fn neg_l07_a_longer_ledger_that_does_not_extend_the_one_seen_is_refused() 
     let world = World::honest(5).await;
     let mut other = world.ledger(3);
     other.records[2] = record(&world.genesis, 0, 99);
-    world.client.remember(&other.note()).unwrap();
+    world.recall(&other);
     let refused = world.client.checkpoint(NOW).await;
     assert!(matches!(
         refused,
@@ -141,10 +141,10 @@ async fn neg_l07_a_longer_ledger_that_does_not_extend_the_one_seen_is_refused() 
 #[tokio::test]
 async fn a_ledger_that_extends_the_one_seen_is_read_and_remembered() {
     let world = World::honest(5).await;
-    world.client.remember(&world.ledger(3).note()).unwrap();
+    world.recall(&world.ledger(3));
     assert_eq!(world.client.checkpoint(NOW).await.unwrap().size(), 5);
     assert_eq!(world.client.last_checkpoint().unwrap().size(), 5);
-    world.client.remember(&world.ledger(3).note()).unwrap();
+    world.recall(&world.ledger(3));
     assert_eq!(world.client.last_checkpoint().unwrap().size(), 5);
 }
 
@@ -152,7 +152,7 @@ async fn a_ledger_that_extends_the_one_seen_is_read_and_remembered() {
 async fn a_node_that_lags_is_passed_over() {
     let mut world = World::new().await;
     let (old, new) = (world.ledger(3), world.ledger(5));
-    world.client.remember(&new.note()).unwrap();
+    world.recall(&new);
     world.all(|member| {
         let ledger = if member == 3 {
             new.clone()
@@ -375,7 +375,7 @@ fn a_checkpoint_of_another_network_is_not_remembered() {
         certificates: Vec::new(),
     };
     let client = RegistryClient::new(Arc::clone(&ours), &options).unwrap();
-    assert!(client.remember(&Ledger::of(&theirs, 3).note()).is_err());
-    assert!(client.remember("no note").is_err());
-    assert!(client.remember(&Ledger::of(&ours, 3).note()).is_ok());
+    assert!(client.recall(&Ledger::of(&theirs, 3).memory()).is_err());
+    assert!(client.recall("no memory").is_err());
+    assert!(client.recall(&Ledger::of(&ours, 3).memory()).is_ok());
 }

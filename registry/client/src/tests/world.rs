@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use protocol::Timestamp;
 use protocol::identity::{Algorithm, SigningKey};
-use protocol::registry::checkpoint::{Checkpoint, write_checkpoint};
+use protocol::registry::checkpoint::{
+    Checkpoint, Committees, Handover, UnverifiedCheckpoint, write_checkpoint,
+};
 use protocol::registry::merkle::{self, TreeHash};
 use protocol::registry::receipt::write_receipt;
 use protocol::registry::record::{Body, CaseEvent, Record};
 use protocol::registry::{
-    BlocksDigest, CaseId, Commitment, ContentDigest, Epochs, Genesis, KeyBytes, Member, MemberRole,
-    ProcessDefinition, Standing, Step, TrustedParties,
+    BlocksDigest, CaseId, Commitment, Committee, ContentDigest, Epochs, Genesis, KeyBytes, Member,
+    MemberRole, Parties, ProcessDefinition, Standing, Step, TrustedParties,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,7 +29,7 @@ pub(super) fn key(seed: u8) -> SigningKey {
     SigningKey::from_secret(Algorithm::EdDsa, &[seed; 32]).unwrap()
 }
 
-fn public(seed: u8) -> KeyBytes {
+pub(super) fn public(seed: u8) -> KeyBytes {
     KeyBytes::from_bytes(key(seed).public_key().to_bytes().try_into().unwrap())
 }
 
@@ -82,6 +84,14 @@ pub(super) struct Ledger {
     pub(super) records: Vec<Record>,
     pub(super) cosigned_at: Timestamp,
     pub(super) status_list: Option<String>,
+    /// Of the last block.
+    pub(super) height: u64,
+    pub(super) parties: Parties,
+    pub(super) scheduled: Vec<Committee>,
+    /// Who signs, and with which keys.
+    pub(super) committees: Committees,
+    pub(super) signers: [u8; 3],
+    pub(super) handovers: Vec<Handover>,
 }
 
 impl Ledger {
@@ -92,6 +102,12 @@ impl Ledger {
             records: (0..size).map(|n| record(genesis, n % 2, n)).collect(),
             cosigned_at: NOW,
             status_list: None,
+            height: size.into(),
+            parties: genesis.parties().clone(),
+            scheduled: Vec::new(),
+            committees: genesis.committees().clone(),
+            signers: [1, 2, 3],
+            handovers: Vec::new(),
         }
     }
 
@@ -114,24 +130,49 @@ impl Ledger {
             network: self.genesis.network(),
             size: self.size(),
             root: merkle::root(self.size(), |index| at(&stored, index)).unwrap(),
-            height: self.size(),
+            height: self.height,
             time: NOW,
             trusted_parties: ContentDigest::of(self.document().as_bytes()),
             blocks: BlocksDigest::START,
         };
-        let cosigners = self.genesis.cosigners();
-        let signatures: Vec<_> = (1..=3)
-            .map(|seed| cosigners.cosign(&checkpoint, &key(seed), self.cosigned_at))
+        let cosigners = self.committees.at(self.height);
+        let signatures: Vec<_> = self
+            .signers
+            .iter()
+            .map(|seed| cosigners.cosign(&checkpoint, &key(*seed), self.cosigned_at))
             .collect::<Option<_>>()
             .unwrap();
         write_checkpoint(&checkpoint, &signatures).unwrap()
     }
 
+    /// This ledger as an announcement of other members.
+    pub(super) fn handover(&self) -> Handover {
+        Handover {
+            checkpoint: self.note(),
+            document: self.document(),
+        }
+    }
+
+    /// The memory of a client that has seen this ledger.
+    pub(super) fn memory(&self) -> String {
+        let contacts = self.genesis.parties().members().iter();
+        let contacts: Vec<_> = contacts
+            .map(|member| serde_json::json!({"name": member.name, "url": member.url}))
+            .collect();
+        serde_json::json!({
+            "tegata": "registry-memory/1",
+            "checkpoint": self.note(),
+            "committees": self.genesis.committees().to_memory(),
+            "contacts": [{"from": 0, "members": contacts}],
+        })
+        .to_string()
+    }
+
     fn document(&self) -> String {
         let standing = Standing {
-            height: self.size(),
-            parties: self.genesis.parties(),
-            scheduled: &[],
+            height: self.height,
+            parties: &self.parties,
+            scheduled: &self.scheduled,
             status_lists: &[],
         };
         TrustedParties::document(&self.genesis, &standing)
@@ -183,6 +224,12 @@ impl Ledger {
             ["trusted-parties"] => Reply::json(
                 &serde_json::json!({"checkpoint": self.note(), "document": self.document()}),
             ),
+            ["handovers"] => {
+                let from: u64 = query.strip_prefix("from=").unwrap().parse().unwrap();
+                let from = |handover: &&Handover| height_of(handover) >= from;
+                let handovers: Vec<_> = self.handovers.iter().filter(from).take(1).collect();
+                Reply::json(&serde_json::json!({ "handovers": handovers }))
+            }
             ["entries", index] => known(index).map_or(Reply::status(404), |index| {
                 Reply::bytes(self.records[usize::try_from(index).unwrap()].as_bytes())
             }),
@@ -211,6 +258,11 @@ impl Ledger {
             _ => Reply::status(404),
         }
     }
+}
+
+fn height_of(handover: &Handover) -> u64 {
+    let checkpoint = UnverifiedCheckpoint::parse(handover.checkpoint.as_bytes()).unwrap();
+    checkpoint.dangerous_claim().unwrap().height
 }
 
 fn at(stored: &[TreeHash], index: u64) -> Option<TreeHash> {
@@ -265,6 +317,17 @@ impl Reply {
     }
 }
 
+/// A client that knows the genesis file, and is not patient.
+pub(super) fn client_of(genesis: &Arc<Genesis>) -> RegistryClient {
+    let options = Options {
+        reach: Reach::DevelopmentLoopbackHttp,
+        certificates: Vec::new(),
+    };
+    let mut client = RegistryClient::new(Arc::clone(genesis), &options).unwrap();
+    client.pauses = [Duration::ZERO; 3];
+    client
+}
+
 /// What a node answers; none closes the connection.
 type Behaviour = Box<dyn Fn(&Request) -> Option<Reply> + Send + Sync>;
 
@@ -287,12 +350,7 @@ impl World {
             listeners.push(Some(listener));
         }
         let genesis = genesis(&urls);
-        let options = Options {
-            reach: Reach::DevelopmentLoopbackHttp,
-            certificates: Vec::new(),
-        };
-        let mut client = RegistryClient::new(Arc::clone(&genesis), &options).unwrap();
-        client.pauses = [Duration::ZERO; 3];
+        let client = client_of(&genesis);
         Self {
             genesis,
             client,
@@ -346,6 +404,11 @@ impl World {
                 self.node(member, behaviour(member));
             }
         }
+    }
+
+    /// Lets the client recall that it has seen a ledger.
+    pub(super) fn recall(&self, ledger: &Ledger) {
+        self.client.recall(&ledger.memory()).unwrap();
     }
 
     /// The paths that a node was asked for.

@@ -1,4 +1,5 @@
 mod blocks;
 mod groups;
+mod handovers;
 mod relaying;
 mod submission;
