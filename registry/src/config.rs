@@ -4,7 +4,7 @@ use crate::votes::Votes;
 use bytes::Bytes;
 use protocol::{
     identity::{Algorithm, KeyError, SigningKey},
-    registry::{Genesis, GenesisError, Member},
+    registry::{Genesis, GenesisError},
 };
 use registry_consensus::{Config as ConsensusConfig, ConsensusKey, Timing};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,10 @@ pub struct NodeConfig {
     pub next_consensus_key: Option<SecretPath>,
     /// The Ed25519 key, PKCS #8 in PEM, with which it signs checkpoints.
     pub cosigning_key: SecretPath,
+    /// The key that takes the place of `cosigning_key` from the height on at which the members know this node by it. Until
+    /// then, and for checkpoints below that height, the old one signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cosigning_key: Option<SecretPath>,
     /// Where it accepts connections of other nodes.
     pub peer_listen: SocketAddr,
     /// How long consensus waits for what.
@@ -132,14 +136,6 @@ pub enum NodeConfigError {
         #[source]
         source: Option<KeyError>,
     },
-    /// The genesis does not know the member, or knows it with another key.
-    #[error("the genesis has no member {name} with the {key} key of this node")]
-    NotAMember {
-        /// The configured name.
-        name: String,
-        /// Which key differs.
-        key: &'static str,
-    },
     /// The relay's slots are too short or too long.
     #[error("relay.slot_ms is out of bounds")]
     Slot,
@@ -177,6 +173,9 @@ impl NodeConfig {
             .next_consensus_key
             .map(|key| SecretPath::new(base.join(key.path())));
         config.cosigning_key = SecretPath::new(base.join(config.cosigning_key.path()));
+        config.next_cosigning_key = config
+            .next_cosigning_key
+            .map(|key| SecretPath::new(base.join(key.path())));
         if let Some(tls) = &mut config.service.tls {
             tls.certificates = base.join(&tls.certificates);
             tls.key = SecretPath::new(base.join(tls.key.path()));
@@ -188,7 +187,7 @@ impl NodeConfig {
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be read or does not name this member.
+    /// Fails if it cannot be read.
     pub fn read_genesis(&self) -> Result<Genesis, NodeConfigError> {
         let unreadable = |source| NodeConfigError::Unreadable {
             path: self.genesis.clone(),
@@ -202,25 +201,21 @@ impl NodeConfig {
         Ok(Genesis::parse(&file)?)
     }
 
-    /// Reads the key that signs checkpoints, and checks that it is the member's.
+    /// Reads the keys that sign checkpoints.
     ///
     /// # Errors
     ///
-    /// Fails unless it is.
-    pub fn read_cosigning_key(&self, genesis: &Genesis) -> Result<SigningKey, NodeConfigError> {
-        let key = read_key(&self.cosigning_key)?;
-        let member = self.member_of(genesis, "cosigning")?;
-        if key.public_key().to_bytes() != member.cosigning_key.as_bytes() {
-            return Err(self.not_a_member("cosigning"));
-        }
-        Ok(key)
+    /// Fails if one cannot be read.
+    pub fn read_cosigning_keys(&self) -> Result<Vec<SigningKey>, NodeConfigError> {
+        let paths = std::iter::once(&self.cosigning_key).chain(&self.next_cosigning_key);
+        paths.map(read_key).collect()
     }
 
     /// What consensus needs: the keys, the network, the notes on votes.
     ///
     /// # Errors
     ///
-    /// Fails if a key cannot be read or is not the member's.
+    /// Fails if a key cannot be read.
     pub fn consensus(
         &self,
         genesis: &Genesis,
@@ -232,11 +227,6 @@ impl NodeConfig {
             let directory = path.path().parent().unwrap_or_else(|| Path::new("."));
             notes.push((key.public_key(), directory.to_owned()));
             keys.push(key);
-        }
-        let member = self.member_of(genesis, "consensus")?;
-        let known = member.consensus_key.as_bytes();
-        if !notes.iter().any(|(key, _)| key.as_bytes() == known) {
-            return Err(self.not_a_member("consensus"));
         }
         let votes = Arc::new(Votes::new(notes, &self.data, self.consensus_directory()));
         let config = ConsensusConfig {
@@ -282,24 +272,6 @@ impl NodeConfig {
     #[must_use]
     pub fn consensus_directory(&self) -> PathBuf {
         self.data.join("consensus")
-    }
-
-    fn member_of<'g>(
-        &self,
-        genesis: &'g Genesis,
-        key: &'static str,
-    ) -> Result<&'g Member, NodeConfigError> {
-        let mut members = genesis.parties().members().iter();
-        members
-            .find(|member| member.name == self.member)
-            .ok_or_else(|| self.not_a_member(key))
-    }
-
-    fn not_a_member(&self, key: &'static str) -> NodeConfigError {
-        NodeConfigError::NotAMember {
-            name: self.member.clone(),
-            key,
-        }
     }
 }
 

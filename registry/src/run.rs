@@ -9,8 +9,8 @@ use crate::{
     votes::{NOTED_EVERY, Votes},
 };
 use anyhow::Context as _;
-use protocol::relay::relay_key;
-use registry_consensus::Node;
+use protocol::{identity::SigningKey, relay::relay_key};
+use registry_consensus::{ConsensusKey, Node, PeerKey};
 use service::serve::{Server, stop_signal};
 use std::{
     path::Path,
@@ -92,29 +92,62 @@ struct Opened {
 
 fn open(config: &NodeConfig) -> anyhow::Result<Opened> {
     let genesis = Arc::new(config.read_genesis().context("reading the genesis file")?);
-    let cosigning_key = config
-        .read_cosigning_key(&genesis)
+    let cosigning_keys = config
+        .read_cosigning_keys()
         .context("reading the cosigning key")?;
-    let relay_key = relay_key(&cosigning_key).context("the cosigning key opens no cells")?;
+    let relay_keys: Option<_> = cosigning_keys.iter().map(relay_key).collect();
+    let relay_keys: Vec<_> = relay_keys.context("the cosigning key opens no cells")?;
+    let cosigning: Vec<_> = cosigning_keys.iter().map(public_bytes).collect();
     let (consensus, votes) = config
         .consensus(&genesis)
         .context("reading the consensus key")?;
     let store =
         Store::open(&config.ledger_directory(), genesis.network()).context("opening the ledger")?;
-    let replica = Replica::open(genesis, store, vec![cosigning_key], service::clock::now());
+    let replica = Replica::open(genesis, store, cosigning_keys, service::clock::now());
     let replica = Arc::new(replica.context("opening the ledger")?);
     if let Some(blocks) = config.keep_blocks {
         replica.keep_blocks(blocks);
     }
-    let key = consensus.keys.first().context("no consensus key")?;
-    let me = key.public_key();
-    let relayed = replica.start_relaying(relay_key, me, config.relay.slot_ms);
+    let me: Vec<PeerKey> = consensus
+        .keys
+        .iter()
+        .map(ConsensusKey::public_key)
+        .collect();
+    tell_standing(&replica, &config.member, &me, &cosigning);
+    let relayed = replica.start_relaying(relay_keys, &me, config.relay.slot_ms);
     Ok(Opened {
         replica,
         consensus,
         votes,
-        relayed: relayed.context("the genesis does not name this node")?,
+        relayed: relayed.context("the replica relays already")?,
     })
+}
+
+/// Says what the ledger knows of this node's member. Whoever is not known, or not any more, follows as far as the others let
+/// it: a newcomer starts before it is known, and one that replaced its keys before it has read so.
+fn tell_standing(replica: &Replica, name: &str, me: &[PeerKey], cosigning: &[Vec<u8>]) {
+    let Some(member) = replica.newest_member(name) else {
+        tracing::warn!(member = name, "the ledger so far names no such member");
+        return;
+    };
+    let consensus = member.consensus_key.as_bytes();
+    if !me.iter().any(|key| key.as_bytes() == consensus) {
+        tracing::warn!(
+            member = name,
+            "the ledger so far knows another consensus key"
+        );
+    }
+    let known = member.cosigning_key.as_bytes();
+    if !cosigning.iter().any(|key| key == known) {
+        tracing::warn!(
+            member = name,
+            "the ledger so far knows another cosigning key"
+        );
+    }
+}
+
+fn public_bytes(key: &SigningKey) -> Vec<u8> {
+    key.public_key().to_bytes()
 }
 
 async fn tick(replica: Arc<Replica>, votes: Arc<Votes>, operations: Arc<NodeOperations>) {

@@ -112,6 +112,7 @@ fn configuration(member: &NewMember, exposure: Exposure) -> anyhow::Result<NodeC
         consensus_key: SecretPath::new("keys/consensus.pem"),
         next_consensus_key: None,
         cosigning_key: SecretPath::new("keys/cosigning.pem"),
+        next_cosigning_key: None,
         peer_listen: peer_listen(&member.peer_address)?,
         timing: TimingConfig::default(),
         relay: match exposure {

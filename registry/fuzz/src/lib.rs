@@ -55,7 +55,7 @@ impl Node {
         let store = Store::open(directory.path(), genesis.network()).expect("an empty store");
         let key = SigningKey::from_secret(Algorithm::EdDsa, &[1; 32]).expect("any seed");
         let now = Timestamp::from_unix(1_795_392_000);
-        let replica = Replica::open(genesis, store, key, now).expect("an empty ledger");
+        let replica = Replica::open(genesis, store, vec![key], now).expect("an empty ledger");
         for (number, (records, note)) in ledger().into_iter().enumerate() {
             let number = u64::try_from(number).expect("few blocks");
             let block = OrderedBlock {

@@ -265,7 +265,7 @@ impl Cluster {
                 Err(error) => return Err(format!("opening the store: {error:?}")),
             }
         };
-        let replica = Replica::open(genesis, store, cosigning_key(member), now)
+        let replica = Replica::open(genesis, store, vec![cosigning_key(member)], now)
             .map_err(|error| format!("opening the ledger: {error:?}"))?;
         Ok(Arc::new(replica.with_clock(Arc::new(clock))))
     }

@@ -214,7 +214,7 @@ async fn an_outcome_is_taken_for_relaying_and_other_bodies_are_not() {
     assert_eq!(relay(cbor, received.as_bytes()).await, busy);
     let key = protocol::relay::relay_key(&crate::fixture::key(0)).unwrap();
     let _relayed = replica
-        .start_relaying(key, crate::fixture::peer(0), 100)
+        .start_relaying(vec![key], &[crate::fixture::peer(0)], 100)
         .unwrap();
     for (content_type, body, status) in [
         (cbor, received.as_bytes(), StatusCode::ACCEPTED),

@@ -43,41 +43,47 @@ impl Settings {
     }
 }
 
-/// The members of a network, as one of them sees them.
-#[derive(Clone, Debug)]
+/// The members of a network, as a node sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committee {
     pub(super) network: NetworkId,
     pub(super) settings: Settings,
-    /// This node's position.
-    pub(super) me: usize,
+    /// This node's position, if it is a member's.
+    pub(super) me: Option<usize>,
     consensus_keys: Vec<[u8; 32]>,
     relay_keys: Vec<[u8; 32]>,
 }
 
 impl Committee {
-    /// The members with this node among them; none if it is not.
+    /// The members in force, and which of them this node is: the one that has one of its consensus keys.
     #[must_use]
-    pub fn new(
+    pub fn new<'m>(
         network: NetworkId,
-        members: &[Member],
-        consensus_key: &[u8; 32],
+        members: impl Iterator<Item = &'m Member>,
+        own_keys: &[[u8; 32]],
         settings: Settings,
-    ) -> Option<Self> {
-        let consensus_keys: Vec<[u8; 32]> = members
-            .iter()
-            .map(|member| *member.consensus_key.as_bytes())
-            .collect();
-        // A key that is none seals nothing: the slots of that member carry no records.
-        let relay_keys = members
-            .iter()
-            .map(|member| relay_public_key(member.cosigning_key.as_bytes()).unwrap_or_default());
-        Some(Self {
+    ) -> Self {
+        let (mut consensus_keys, mut relay_keys) = (Vec::new(), Vec::new());
+        for member in members {
+            consensus_keys.push(*member.consensus_key.as_bytes());
+            // A key that is none seals nothing: the slots of that member carry no records.
+            let relay_key = relay_public_key(member.cosigning_key.as_bytes());
+            relay_keys.push(relay_key.unwrap_or_default());
+        }
+        let mut own_keys = own_keys.iter();
+        Self {
             network,
             settings,
-            me: position(&consensus_keys, consensus_key)?,
-            relay_keys: relay_keys.collect(),
+            me: own_keys.find_map(|key| position(&consensus_keys, key)),
+            relay_keys,
             consensus_keys,
-        })
+        }
+    }
+
+    /// Whether this node is a member's: nobody else sends or takes cells.
+    #[must_use]
+    pub const fn is_member(&self) -> bool {
+        self.me.is_some()
     }
 
     /// The position of the member with this consensus key.
@@ -135,7 +141,8 @@ impl Committee {
             }
         };
         let layers = cascade.len().saturating_sub(hop);
-        sender && cascade.get(hop) == Some(&self.me) && message.cell.len() == cell_bytes(layers)
+        let mine = self.me.is_some() && cascade.get(hop).copied() == self.me;
+        sender && mine && message.cell.len() == cell_bytes(layers)
     }
 }
 

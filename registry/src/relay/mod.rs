@@ -50,7 +50,8 @@ pub enum Action {
 /// The relay of one node.
 pub struct Relay {
     committee: Committee,
-    key: RecipientKey,
+    /// Of the keys of this node, a cell is for the one that the members knew when it was sealed.
+    keys: Vec<RecipientKey>,
     waiting: VecDeque<(TreeHash, Vec<u8>)>,
     /// Which records went into cells of which slot.
     sent: HashMap<TreeHash, u64>,
@@ -61,10 +62,10 @@ pub struct Relay {
 impl Relay {
     /// A relay that begins with the next slot.
     #[must_use]
-    pub fn new(committee: Committee, key: RecipientKey) -> Self {
+    pub fn new(committee: Committee, keys: Vec<RecipientKey>) -> Self {
         Self {
             committee,
-            key,
+            keys,
             waiting: VecDeque::new(),
             sent: HashMap::new(),
             collections: Collections::default(),
@@ -165,6 +166,9 @@ impl Relay {
         rng: &mut impl CryptoRng,
         actions: &mut Vec<Action>,
     ) {
+        let Some(me) = self.committee.me else {
+            return;
+        };
         let cascade = self.committee.cascade(slot);
         let Some(entry) = cascade.first().copied() else {
             return;
@@ -188,7 +192,7 @@ impl Relay {
                 self.sent.insert(leaf, slot);
             }
             let message = CellMessage::new(first, cells, cell);
-            if entry == self.committee.me {
+            if entry == me {
                 self.take(entry, message, now_ms, rng, actions);
             } else {
                 actions.push(Action::Send(entry, message));
@@ -247,9 +251,11 @@ impl Relay {
         let cascade = self.committee.cascade(place.slot);
         let next = usize::from(place.hop) + 1;
         let opened = cells.iter().map(|cell| {
-            open_cell(&self.key, &self.committee.network, place, cell)
-                .map(|cell| cell.to_vec())
-                .ok()
+            let mut keys = self.keys.iter();
+            keys.find_map(|key| {
+                let opened = open_cell(key, &self.committee.network, place, cell);
+                opened.map(|cell| cell.to_vec()).ok()
+            })
         });
         let mut opened: Vec<Option<Vec<u8>>> = opened.collect();
         shuffle(&mut opened, rng);

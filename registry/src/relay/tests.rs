@@ -24,11 +24,12 @@ impl Net {
     fn of(members: u8) -> Self {
         let network = fixture::Network::of(members);
         let entries = network.genesis.parties().members();
-        let settings = Settings::of(entries.len(), SLOT_MS);
         let relays = (0_u8..).zip(entries).map(|(n, member)| {
-            let me = member.consensus_key.as_bytes();
-            let committee = Committee::new(network.genesis.network(), entries, me, settings);
-            Relay::new(committee.unwrap(), relay_key(&fixture::key(n)).unwrap())
+            let me = [*member.consensus_key.as_bytes()];
+            let id = network.genesis.network();
+            let settings = Settings::of(entries.len(), SLOT_MS);
+            let committee = Committee::new(id, entries.iter(), &me, settings);
+            Relay::new(committee, vec![relay_key(&fixture::key(n)).unwrap()])
         });
         let mut net = Self {
             relays: relays.collect(),

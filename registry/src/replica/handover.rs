@@ -5,6 +5,7 @@ use crate::{cosigning::Told, message::Message, state::State, store::CosignedNote
 use protocol::{
     Timestamp,
     registry::{
+        Member,
         checkpoint::{Checkpoint, Committees},
         record::{Body, Record},
     },
@@ -43,6 +44,15 @@ impl Replica {
     #[must_use]
     pub fn committees(&self) -> Committees {
         self.committed().state.committees()
+    }
+
+    /// The member of this name as it was decided last, in force or to be.
+    #[must_use]
+    pub fn newest_member(&self, name: &str) -> Option<Member> {
+        let committed = self.committed();
+        let newest = committed.state.parties_at(u64::MAX);
+        let mut members = newest.members().iter();
+        members.find(|member| member.name == name).cloned()
     }
 
     pub(super) fn repeat_handovers(&self, now: Timestamp) {

@@ -151,7 +151,7 @@ impl Application for Replica {
                 }
             }
             Some(Message::Wanted(height)) => {
-                if let Some(note) = self.cosigning.wanted(from, height, Instant::now()) {
+                if let Some(note) = self.cosigning.wanted(from, height, self.clock.instant()) {
                     self.tell(&Message::Checkpoint(note), Recipients::One(from));
                 }
             }

@@ -40,6 +40,9 @@ pub enum Relayed {
 /// The node's part in relaying.
 pub(super) struct Relaying {
     relay: Mutex<Relay>,
+    /// This node's consensus keys, of which at most one is a member's at any height.
+    me: Vec<[u8; 32]>,
+    slot_ms: u64,
     submissions: mpsc::Sender<Vec<u8>>,
 }
 
@@ -50,23 +53,46 @@ impl Relaying {
 }
 
 impl Replica {
-    /// Gives the replica its part in relaying. What comes out is for [`Replica::relaying`]; none if the member with this
-    /// consensus key is not in the network or it relays already.
+    /// Gives the replica its part in relaying, for as long as one of these consensus keys is a member's. What comes out is
+    /// for [`Replica::relaying`]; none if it relays already.
     pub fn start_relaying(
         &self,
-        key: RecipientKey,
-        me: PeerKey,
+        keys: Vec<RecipientKey>,
+        me: &[PeerKey],
         slot_ms: u64,
     ) -> Option<mpsc::Receiver<Vec<u8>>> {
-        let members = self.genesis.parties().members();
-        let settings = Settings::of(members.len(), slot_ms);
-        let committee = Committee::new(self.genesis.network(), members, me.as_bytes(), settings)?;
+        let me: Vec<[u8; 32]> = me.iter().map(|key| *key.as_bytes()).collect();
+        let committee = self.relaying_members(&me, slot_ms);
         let (submissions, submitted) = mpsc::channel(SUBMISSIONS_MAX);
         let relaying = Relaying {
-            relay: Mutex::new(Relay::new(committee, key)),
+            relay: Mutex::new(Relay::new(committee, keys)),
+            me,
+            slot_ms,
             submissions,
         };
         self.relaying.set(relaying).ok().map(|()| submitted)
+    }
+
+    /// Whether this node is a member's now, or nobody has said whose it is.
+    pub(super) fn is_members(&self) -> bool {
+        self.relaying.get().is_none_or(|relaying| {
+            let committed = self.committed();
+            let next = committed.height.saturating_add(1);
+            let mut members = committed.state.parties_at(next).members().iter();
+            members.any(|member| relaying.me.contains(member.consensus_key.as_bytes()))
+        })
+    }
+
+    /// The members in force now.
+    fn relaying_members(&self, me: &[[u8; 32]], slot_ms: u64) -> Committee {
+        let parties = {
+            let committed = self.committed();
+            let next = committed.height.saturating_add(1);
+            Arc::clone(committed.state.parties_at(next))
+        };
+        let settings = Settings::of(parties.members_in_force().count(), slot_ms);
+        let members = parties.members_in_force();
+        Committee::new(self.genesis.network(), members, me, settings)
     }
 
     /// Takes an outcome of this member's company: its receipt if it stands, else it goes into one of the next slots. It may
@@ -90,7 +116,11 @@ impl Replica {
                 ))
             }
             Standing::Acceptable => {
-                relaying.relay().offer(bytes)?;
+                let mut relay = relaying.relay();
+                if !relay.committee().is_member() {
+                    return Err(SubmitError::NotYet);
+                }
+                relay.offer(bytes)?;
                 Ok(Relayed::Waits)
             }
             Standing::Rejected(rejection) if may_change(rejection) => Err(SubmitError::NotYet),
@@ -134,7 +164,11 @@ impl Replica {
     fn tick_relay(&self) {
         if let Some(relaying) = self.relaying.get() {
             let now_ms = service::clock::now_ms();
+            let members = self.relaying_members(&relaying.me, relaying.slot_ms);
             let mut relay = relaying.relay();
+            if *relay.committee() != members {
+                relay.adopt(members);
+            }
             let actions = relay.tick(now_ms, &mut service::random::os());
             self.act(relaying, &relay, actions);
         }

@@ -126,6 +126,8 @@ impl Replica {
                         .await
                         .unwrap_or(Err(SubmitError::NotYet));
                 }
+                // No block would come from the others: they do not connect to who is no member.
+                Standing::Acceptable if !self.is_members() => return Err(SubmitError::NotYet),
                 Standing::Acceptable => {
                     self.offer(&record)?;
                     let next_block = heights.changed();

@@ -3,7 +3,7 @@
 use protocol::{
     identity::{Algorithm, SigningKey},
     registry::{
-        CaseId, Commitment, Epochs, Genesis, MemberRole,
+        CaseId, Commitment, Epochs, Genesis, Member, MemberRole,
         receipt::{VerifiedEntry, verify_receipt},
         record::{Body, CaseEvent, Record},
     },
@@ -11,7 +11,7 @@ use protocol::{
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use registry::{
     genesis::{Entries, write_genesis},
-    setup::{Exposure, NewMember, setup},
+    setup::{Exposure, GOVERNANCE_KEY, NewMember, setup},
 };
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ pub(crate) struct Cluster {
     pub(crate) issuer: SigningKey,
     pub(crate) client: reqwest::Client,
     pub(crate) rng: ChaCha20Rng,
-    _directory: TempDir,
+    directory: TempDir,
     _turn: tokio::sync::MutexGuard<'static, ()>,
 }
 
@@ -67,26 +67,8 @@ impl Cluster {
         let ports = free_ports(2 * count);
         let mut nodes = Vec::new();
         for (number, ports) in ports.chunks(2).enumerate() {
-            let node = directory.path().join(format!("node{number}"));
-            let url = format!("http://127.0.0.1:{}", ports[0]);
-            let member = NewMember {
-                name: format!("member{number}.example"),
-                role: if number == 0 {
-                    MemberRole::Consortium
-                } else {
-                    MemberRole::Company
-                },
-                url: url.clone().try_into().unwrap(),
-                peer_address: format!("127.0.0.1:{}", ports[1]),
-                validator: number < validators,
-            };
-            std::fs::create_dir(&node).unwrap();
-            setup(&node, member, Exposure::LoopbackForDevelopment, &mut rng).unwrap();
-            nodes.push(Node {
-                url,
-                directory: node,
-                process: None,
-            });
+            let validator = number < validators;
+            nodes.push(found(directory.path(), number, ports, validator, &mut rng));
         }
         let genesis = genesis_of(directory.path(), &nodes, &issuer, definitions);
         let client = reqwest::Client::builder()
@@ -100,11 +82,33 @@ impl Cluster {
             issuer,
             client,
             rng,
-            _directory: directory,
+            directory,
             _turn: turn,
         };
         cluster.start_all().await;
         cluster
+    }
+
+    /// Sets up the node of one more organisation, which is no member yet; it does not run. Its number.
+    pub(crate) fn newcomer(&mut self) -> usize {
+        let (number, ports) = (self.nodes.len(), free_ports(2));
+        let node = found(self.directory.path(), number, &ports, true, &mut self.rng);
+        let genesis = self.directory.path().join("genesis.json");
+        std::fs::copy(genesis, node.directory.join("genesis.json")).unwrap();
+        self.nodes.push(node);
+        number
+    }
+
+    /// What a node's organisation says of itself.
+    pub(crate) fn member(&self, number: usize) -> Member {
+        let entry = std::fs::read(self.directory(number).join("member.json")).unwrap();
+        serde_json::from_slice(&entry).unwrap()
+    }
+
+    /// The key with which a member decides.
+    pub(crate) fn governor(&self, number: usize) -> SigningKey {
+        let path = self.directory(number).join(GOVERNANCE_KEY);
+        SigningKey::from_pkcs8_pem(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
 
     pub(crate) async fn start_all(&mut self) {
@@ -332,6 +336,35 @@ fn signal(process: &Child, name: &str) {
         .status()
         .unwrap();
     assert!(told.success());
+}
+
+fn found(
+    directory: &Path,
+    number: usize,
+    ports: &[u16],
+    validator: bool,
+    rng: &mut ChaCha20Rng,
+) -> Node {
+    let directory = directory.join(format!("node{number}"));
+    let url = format!("http://127.0.0.1:{}", ports[0]);
+    let member = NewMember {
+        name: format!("member{number}.example"),
+        role: if number == 0 {
+            MemberRole::Consortium
+        } else {
+            MemberRole::Company
+        },
+        url: url.clone().try_into().unwrap(),
+        peer_address: format!("127.0.0.1:{}", ports[1]),
+        validator,
+    };
+    std::fs::create_dir(&directory).unwrap();
+    setup(&directory, member, Exposure::LoopbackForDevelopment, rng).unwrap();
+    Node {
+        url,
+        directory,
+        process: None,
+    }
 }
 
 fn genesis_of(

@@ -13,4 +13,5 @@ mod governance;
 mod history;
 mod interface;
 mod load;
+mod members;
 mod reader;

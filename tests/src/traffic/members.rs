@@ -90,9 +90,10 @@ impl Members {
         (0..)
             .zip(&self.members)
             .map(|(number, member)| {
-                let me = member.consensus_key.as_bytes();
-                let committee = Committee::new(NETWORK, &self.members, me, self.settings);
-                Ok(Relay::new(committee.context("a member")?, key(number)?))
+                let me = [*member.consensus_key.as_bytes()];
+                let members = self.members.iter();
+                let committee = Committee::new(NETWORK, members, &me, self.settings);
+                Ok(Relay::new(committee, vec![key(number)?]))
             })
             .collect()
     }

@@ -19,7 +19,9 @@ const SLOT_MS: u64 = 100;
 
 fn relaying(replica: &Arc<Replica>) -> tokio::task::JoinHandle<()> {
     let key = relay_key(&key(0)).unwrap();
-    let relayed = replica.start_relaying(key, peer(0), SLOT_MS).unwrap();
+    let relayed = replica
+        .start_relaying(vec![key], &[peer(0)], SLOT_MS)
+        .unwrap();
     tokio::spawn(replica.clone().relaying(relayed, SLOT_MS))
 }
 
