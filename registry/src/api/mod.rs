@@ -6,13 +6,13 @@
 //! | POST /relay | `application/cbor`, an outcome | receipt, or 202: it waits for its slot | 400 403 409 413 415 422 503 |
 //! | GET /entries/{index} | | the record, `application/cbor` | 400 404 |
 //! | GET /proofs/{index} | | receipt against the latest checkpoint | 400 404 |
-//! | GET /checkpoint | | the latest cosigned checkpoint, a note | 404 |
+//! | GET /checkpoint | | the latest cosigned checkpoint, a note | 404 503 |
 //! | GET /consistency?from=N&to=M | | `{"from","to","hashes","checkpoint"}` | 400 404 |
 //! | GET /finalization?height=N | | consensus' certificate of the greatest height up to N that has one here | 400 404 |
 //! | GET /tile/{level}/{number} | | hashes, C2SP tlog-tiles | 400 404 |
 //! | GET /tile/entries/{number} | | entries, C2SP tlog-tiles | 400 404 |
 //! | GET /tile/blocks/{number} | | height and time of each entry's block | 400 404 |
-//! | GET /trusted-parties | | `{"checkpoint","document"}` | 404 |
+//! | GET /trusted-parties | | `{"checkpoint","document"}` | 404 503 |
 //! | GET /handovers?from=K | | `{"handovers":[{"checkpoint","document"}]}`, those with checkpoints of height K and above | 400 |
 //! | GET /cases/{case} | | `{"records":[index]}` | 400 404 |
 //! | GET /applications/{application} | | `{"designation":index,"outcomes":[index]}` | 400 404 |

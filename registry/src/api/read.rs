@@ -76,8 +76,16 @@ pub(super) async fn proof(
     Ok(proof.into_response())
 }
 
+/// Others go on without a node that is no member's: what it has is true, and not the latest.
+fn latest_of_members(replica: &Replica) -> Result<Arc<Cosigned>, Refusal> {
+    if !replica.is_members() {
+        return Err(Refusal::unavailable());
+    }
+    latest(replica)
+}
+
 pub(super) async fn checkpoint(State(replica): Node) -> Result<Response, Refusal> {
-    let latest = latest(&replica)?;
+    let latest = latest_of_members(&replica)?;
     Ok(latest.checkpoint.as_note().to_owned().into_response())
 }
 
@@ -135,7 +143,7 @@ struct TrustedPartiesAnswer<'a> {
 }
 
 pub(super) async fn trusted_parties(State(replica): Node) -> Result<Response, Refusal> {
-    let latest = latest(&replica)?;
+    let latest = latest_of_members(&replica)?;
     let answer = TrustedPartiesAnswer {
         checkpoint: latest.checkpoint.as_note(),
         document: &latest.document,

@@ -74,7 +74,8 @@ impl Replica {
     }
 
     /// Whether this node is a member's now, or nobody has said whose it is.
-    pub(super) fn is_members(&self) -> bool {
+    #[must_use]
+    pub fn is_members(&self) -> bool {
         self.relaying.get().is_none_or(|relaying| {
             let committed = self.committed();
             let next = committed.height.saturating_add(1);

@@ -281,7 +281,15 @@ async fn n3_n6_members_come_go_and_change_keys_and_rules_change_while_fifty_clie
         .change_members(Change::RemoveMember { name })
         .await;
     consortium.members.retain(|member| *member != 1);
-    assert_eq!(consortium.cluster.get(1, "/checkpoint").await.status(), 200);
+    let former = |path| consortium.cluster.get(1, path);
+    consortium
+        .cluster
+        .until("the former member's node says so", async || {
+            former("/checkpoint").await.status() == 503
+        })
+        .await;
+    assert_eq!(former("/proofs/0").await.status(), 200);
+    assert_eq!(former("/handovers?from=0").await.status(), 200);
 
     let rekeyed = consortium.rotate(2).await;
     let rekeyed = consortium.change_members(rekeyed).await;
