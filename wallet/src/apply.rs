@@ -24,6 +24,7 @@ use crate::document;
 use crate::failure::{Advise, FailureKind};
 use crate::http::{ANSWER_BYTES_MAX, Http, HttpError, Post};
 use crate::network::{Network, NetworkError, below};
+use crate::registry::{Registry, RegistryError};
 use crate::report::Report;
 use crate::session::{Session, SessionError};
 use crate::terminal::TerminalError;
@@ -79,6 +80,9 @@ pub enum ApplyError {
     /// The issuer is unknown.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// The registry does not say that the issuer issues.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The issuer does not answer or refuses.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -98,6 +102,7 @@ impl Advise for ApplyError {
             Self::Declined => "apply again when you are ready".into(),
             Self::Terminal(error) => error.advice(),
             Self::Network(error) => error.advice(),
+            Self::Registry(error) => error.advice(),
             Self::Http(error) => error.advice(),
             Self::Session(error) => error.advice(),
         }
@@ -114,6 +119,7 @@ impl Advise for ApplyError {
             | Self::Seal(_)
             | Self::Declined
             | Self::Answer
+            | Self::Registry(_)
             | Self::Http(_) => FailureKind::Refused,
         }
     }
@@ -124,6 +130,8 @@ pub async fn apply(session: &mut Session, request: ApplyRequest<'_>) -> Result<R
     let network = Network::load(&session.vault)?;
     let issuer = network.issuer(request.issuer)?;
     let now = session.clock.now();
+    let registry = Registry::open(session, &network)?;
+    let issuer = &registry.active_issuer(issuer.id.as_str(), now).await?;
     let unverified = read_application(&request)?;
     let expected = check(&unverified, now)?;
     show(session, issuer, &unverified, &request)?;

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use protocol::Timestamp;
-use protocol::registry::ApplicationId;
 use protocol::registry::checkpoint::Committees;
 use protocol::registry::receipt::VerifiedEntry;
 use protocol::registry::record::{Body, Record};
+use protocol::registry::{ApplicationId, Issuer};
 use registry_client::{
     ClientError, MemoryError, Options, Reach, ReadError, Receipt, RegistryClient, SubmitError,
 };
@@ -38,6 +38,9 @@ pub enum RegistryError {
     /// Nothing was read.
     #[error("the registry cannot be read")]
     Read(#[from] ReadError),
+    /// The members have retired the issuer, or never registered it.
+    #[error("the issuer issues no more")]
+    Retired,
     /// The wallet cannot be read or written.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -67,6 +70,10 @@ impl Advise for RegistryError {
                     .into()
             }
             Self::Read(_) => "check your connection and run the command again".into(),
+            Self::Retired => {
+                "choose another issuer; the credentials that you have stay valid until they expire"
+                    .into()
+            }
             Self::Session(error) => error.advice(),
         }
     }
@@ -122,6 +129,18 @@ impl Registry {
     pub(crate) async fn refresh(&self, now: Timestamp) -> Result<(), RegistryError> {
         self.client.trusted_parties(now).await?;
         Ok(())
+    }
+
+    /// An issuer as it is registered now, if it still issues. Nobody is told which one is meant: the document names all.
+    pub(crate) async fn active_issuer(
+        &self,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Issuer, RegistryError> {
+        let trusted = self.client.trusted_parties(now).await?;
+        let registered = trusted.parties().issuer(id);
+        let active = registered.filter(|issuer| !issuer.retired);
+        active.cloned().ok_or(RegistryError::Retired)
     }
 
     /// Keeps what was seen with what a transaction writes.

@@ -38,6 +38,9 @@ pub(crate) enum Refused {
     /// The issuer is not trusted.
     #[error("the issuer of the credential is not trusted")]
     UnknownIssuer,
+    /// The issuer has been retired, and nothing shows that the credential is older than that.
+    #[error("the issuer of the credential is retired, and the credential is not anchored")]
+    RetiredIssuer,
     /// The issuer's registration is unusable.
     #[error("the issuer of the credential cannot be recognised")]
     Issuer(#[from] RegisteredIssuerError),
@@ -89,6 +92,7 @@ impl Refused {
             Self::NotWaiting => "not_waiting",
             Self::Response(_) => "response",
             Self::UnknownIssuer => "unknown_issuer",
+            Self::RetiredIssuer => "retired_issuer",
             Self::Issuer(_) => "issuer",
             Self::Credential(_) => "credential",
             Self::Query(_) => "query",
@@ -171,6 +175,9 @@ pub(crate) fn verify(
         outcome_key: &outcome_key,
         presented: &presented,
     };
+    if issuer.retired && extension.is_none() {
+        return Err(Refused::RetiredIssuer);
+    }
     let consent = extension
         .as_ref()
         .map(|extension| extension.consent.verify(&expected, now))

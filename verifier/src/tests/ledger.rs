@@ -11,11 +11,12 @@ use axum::routing::{get, post};
 use protocol::Timestamp;
 use protocol::identity::SigningKey;
 use protocol::registry::checkpoint::{Checkpoint, write_checkpoint};
+use protocol::registry::governance::Change;
 use protocol::registry::merkle::{self, TreeHash};
 use protocol::registry::receipt::{VerifiedEntry, verify_receipt, write_receipt};
 use protocol::registry::record::{Body, Record, UnverifiedRecord};
 use protocol::registry::{
-    BlocksDigest, ContentDigest, Genesis, Standing, StatusListEntry, TrustedParties,
+    BlocksDigest, ContentDigest, Genesis, Parties, Standing, StatusListEntry, TrustedParties,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -24,6 +25,7 @@ use service::clock;
 /// The ledger and the keys of all members.
 pub(super) struct Ledger {
     genesis: Genesis,
+    parties: Parties,
     members: Vec<SigningKey>,
     pub(super) records: Vec<Record>,
     stored: Vec<TreeHash>,
@@ -45,6 +47,7 @@ impl Shared {
 
     pub(super) fn begin(&self, genesis: Genesis, members: Vec<SigningKey>) {
         *self.lock() = Some(Ledger {
+            parties: genesis.parties().clone(),
             genesis,
             members,
             records: Vec::new(),
@@ -96,10 +99,17 @@ impl Ledger {
         self.status_lists.push(entry);
     }
 
+    /// The members decide that an issuer issues no more.
+    pub(super) fn retire(&mut self, issuer: &str) {
+        let id = issuer.to_owned();
+        let changed = self.parties.changed(&Change::RetireIssuer { id }, 1);
+        self.parties = changed.unwrap();
+    }
+
     fn document(&self) -> String {
         let standing = Standing {
             height: self.size(),
-            parties: self.genesis.parties(),
+            parties: &self.parties,
             scheduled: &[],
             status_lists: &self.status_lists,
         };

@@ -11,7 +11,7 @@ use protocol::presentation::{VerifiedRequest, form};
 use serde_json::{Value, json};
 
 use super::wallet::{Answered, Parts, accepted, refused};
-use super::world::{ADULT, Person, World};
+use super::world::{ADULT, ISSUER, Person, World};
 
 fn request_outcome_key(world: &World, request: &VerifiedRequest) -> [u8; 32] {
     DesignationOffer::find(request, world.verifier.network())
@@ -90,6 +90,28 @@ async fn another_wallet_is_verified_and_marked_as_without_consent() {
         findings,
         &json!(["consent_receipt_missing", "declaration_missing"])
     );
+}
+
+#[tokio::test]
+async fn a_credential_of_a_retired_issuer_is_taken_with_its_anchor_and_not_without() {
+    let mut world = World::new().await;
+    let instance = world.issue(&ADULT);
+    world.ledger.with(|ledger| ledger.retire(ISSUER));
+    world.publish_status(&[]);
+    let registry = &world.verifier.registry;
+    registry.refresh(service::clock::now()).await.unwrap();
+
+    let started = world.start().await;
+    let request = world.fetch_as(&started, Vec::new()).await;
+    let parts = world.parts_without_consent(&request, &instance);
+    let body = world.body(&request, &instance, &parts);
+    refused(&world.post_form(&started.response_path(), body).await);
+
+    let started = world.start().await;
+    let request = world.fetch(&started).await;
+    let parts = world.parts(&request, &instance);
+    let body = world.body(&request, &instance, &parts);
+    accepted(&world.post_form(&started.response_path(), body).await);
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ use crate::display::inert;
 use crate::http::{ANSWER_BYTES_MAX, Http, Post, host};
 use crate::instance::{Instance, InstanceError, StoredInstance};
 use crate::network::Network;
+use crate::registry::Registry;
 use crate::report::Report;
 use crate::session::{Session, SessionError};
 use acceptance::Expectation;
@@ -137,6 +138,10 @@ async fn start(
     if offer.pre_authorized.is_none() {
         return Err(ReceiveError::Grant);
     }
+    let registry = Registry::open(session, network)?;
+    let now = session.clock.now();
+    // What a retired issuer issues could never be anchored.
+    registry.active_issuer(issuer.id.as_str(), now).await?;
     let service = IssuerService::discover(http, issuer).await?;
     let (id, configuration) = service
         .configuration(&offer.credential_configuration_ids)
@@ -151,7 +156,6 @@ async fn start(
         .unwrap_or(1)
         .clamp(1, INSTANCES_MAX);
     let named = (id, configuration.vct.as_str());
-    let now = session.clock.now();
     let issuance = Issuance::new(offer, named, algorithm, count, now, &mut session.rng);
     let changes = issuance.put(Changes::new())?;
     commit(session, &changes)?;

@@ -5,7 +5,7 @@ use protocol::application::AccountType;
 use protocol::kyc::UnverifiedApplication;
 use protocol::registry::ApplicationResult;
 use serde_json::{Value, json};
-use wallet::apply::{ApplyRequest, apply};
+use wallet::apply::{ApplyError, ApplyRequest, apply};
 use wallet::clock::Clock;
 use wallet::consent::Consent;
 use wallet::failure::Failure;
@@ -99,8 +99,33 @@ async fn an_outcome_that_the_registry_does_not_hold_is_not_believed() {
     assert_eq!(accounts["accounts"][0]["state"], Value::Null);
 }
 
+#[tokio::test]
+async fn nothing_is_begun_with_a_retired_issuer_and_its_credentials_stay_usable() {
+    let world = World::new().await;
+    let mut session = world.wallet_with_credential().await;
+    world.ledger.retire(world.issuer.url());
+
+    let requests = world.wire.count("POST /applications");
+    let refused = try_to_apply(&world, &mut session).await.unwrap_err();
+    assert!(refused.to_string().contains("issues no more"), "{refused}");
+    assert_eq!(world.wire.count("POST /applications"), requests);
+    let refused = world.receive(&mut session).await.unwrap_err();
+    assert!(
+        refused.what().contains("issues no more"),
+        "{}",
+        refused.what()
+    );
+
+    assert_eq!(list(&mut session)["credentials"][0]["valid"], true);
+    open_account(&world, &mut session).await.unwrap();
+}
+
 /// Applies with the form of the specification and a picture.
 pub async fn apply_for_kyc(world: &World, session: &mut Session) {
+    try_to_apply(world, session).await.unwrap();
+}
+
+async fn try_to_apply(world: &World, session: &mut Session) -> Result<(), ApplyError> {
     let form = include_str!("../../../specs/vectors/kyc/form.json");
     let form = world.file("form.json", form);
     let documents = [world.file("licence.png", png())];
@@ -111,7 +136,7 @@ pub async fn apply_for_kyc(world: &World, session: &mut Session) {
         issuer: None,
         consent: Consent::Ask,
     };
-    apply(session, request).await.unwrap();
+    apply(session, request).await.map(drop)
 }
 
 /// Applies, and the issuer's credentials say what was applied for.

@@ -5,10 +5,13 @@ use std::sync::Mutex;
 use protocol::Timestamp;
 use protocol::identity::SigningKey;
 use protocol::registry::checkpoint::{Checkpoint, write_checkpoint};
+use protocol::registry::governance::Change;
 use protocol::registry::merkle::{self, TreeHash};
 use protocol::registry::receipt::write_receipt;
 use protocol::registry::record::{Body, Record, UnverifiedRecord};
-use protocol::registry::{ApplicationId, BlocksDigest, ContentDigest, Genesis};
+use protocol::registry::{
+    ApplicationId, BlocksDigest, ContentDigest, Genesis, Parties, Standing, TrustedParties,
+};
 use serde_json::json;
 
 use super::server::{Call, Reply};
@@ -18,16 +21,36 @@ pub struct Ledger {
     members: Vec<SigningKey>,
     now: Timestamp,
     records: Mutex<Vec<Record>>,
+    parties: Mutex<Parties>,
 }
 
 impl Ledger {
     pub fn new(genesis: Genesis, members: Vec<SigningKey>, now: Timestamp) -> Self {
         Self {
+            parties: Mutex::new(genesis.parties().clone()),
             genesis,
             members,
             now,
             records: Mutex::default(),
         }
+    }
+
+    /// The members decide that an issuer issues no more.
+    pub fn retire(&self, issuer: &str) {
+        let id = issuer.to_owned();
+        let mut parties = self.parties.lock().unwrap();
+        let changed = parties.changed(&Change::RetireIssuer { id }, 1);
+        *parties = changed.unwrap();
+    }
+
+    fn document(&self, height: u64) -> String {
+        let standing = Standing {
+            height,
+            parties: &self.parties.lock().unwrap(),
+            scheduled: &[],
+            status_lists: &[],
+        };
+        TrustedParties::document(&self.genesis, &standing)
     }
 
     /// Puts a record on the ledger, unless it is there, and gives its index.
@@ -70,7 +93,7 @@ impl Ledger {
             root: merkle::root(size, read).unwrap(),
             height: size,
             time: self.now,
-            trusted_parties: ContentDigest::of(b"parties"),
+            trusted_parties: ContentDigest::of(self.document(size).as_bytes()),
             blocks: BlocksDigest::START,
         };
         (checkpoint, stored)
@@ -100,6 +123,13 @@ impl Ledger {
             ["checkpoint"] => {
                 let (checkpoint, _) = self.checkpoint();
                 Reply::bytes("text/plain", self.note(&checkpoint, 2).into_bytes())
+            }
+            ["trusted-parties"] => {
+                let (checkpoint, _) = self.checkpoint();
+                Reply::json(&json!({
+                    "checkpoint": self.note(&checkpoint, 2),
+                    "document": self.document(checkpoint.height),
+                }))
             }
             ["consistency"] => self.consistency(&call.query),
             ["entries", index] => {

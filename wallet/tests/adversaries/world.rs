@@ -45,6 +45,7 @@ pub fn public(key: &SigningKey) -> String {
 
 pub struct World {
     pub wire: Arc<Wire>,
+    pub ledger: Arc<Ledger>,
     pub issuer: Arc<Issuer>,
     pub company: Arc<Company>,
     pub now: Timestamp,
@@ -148,6 +149,7 @@ impl World {
         );
         Self {
             wire,
+            ledger,
             issuer,
             company,
             now,
