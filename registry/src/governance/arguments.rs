@@ -171,13 +171,13 @@ pub struct RotateArguments {
     /// The member.
     pub name: String,
     /// The new key in the consensus among nodes.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub consensus_key: Option<String>,
     /// The new key that signs checkpoints.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub cosigning_key: Option<String>,
     /// The new key that signs proposals and approvals.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub governance_key: Option<String>,
     /// The old key may be in other hands: says what its holder can do until the change holds.
     #[arg(long, conflicts_with = "from_height")]

@@ -414,3 +414,27 @@ fn a_rotation_after_a_compromise_says_what_the_thief_can_do() {
     assert!(!text.contains("old cosigning key"), "{text}");
     assert!(ChangeArguments::RotateKeys(rotation).is_of_membership());
 }
+
+#[derive(clap::Parser)]
+struct Program {
+    #[command(flatten)]
+    arguments: super::ProposeArguments,
+}
+
+#[test]
+fn a_key_may_begin_with_a_hyphen() {
+    let key = "-6j4Zeo1cBVgK7vCteQAuo8b91rYqY45lGlJnOWBJOk";
+    for option in ["--consensus-key", "--cosigning-key", "--governance-key"] {
+        let typed = ["propose", "rotate-keys", "a.example", option, key, "--yes"];
+        let program = <Program as clap::Parser>::try_parse_from(typed).unwrap();
+        let ChangeArguments::RotateKeys(rotation) = program.arguments.change else {
+            panic!("another change");
+        };
+        let keys = [
+            rotation.consensus_key,
+            rotation.cosigning_key,
+            rotation.governance_key,
+        ];
+        assert_eq!(keys.into_iter().flatten().collect::<Vec<_>>(), [key]);
+    }
+}
