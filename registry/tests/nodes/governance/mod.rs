@@ -156,6 +156,22 @@ async fn members_decide_every_change_on_the_command_line() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_officer_follows_the_members_from_the_genesis_file_to_those_of_today() {
+    let cluster = Cluster::start(4, 0).await;
+    let text = decide(&cluster, &["set-observer", "member3.example"]);
+    assert!(text.contains("f is 0: with 3 validators"), "{text}");
+    parties_show(&cluster, "observer: checks and signs, does not vote").await;
+    let all = succeeds(&cluster, 0, &["proposals", "--all"]);
+    assert!(all.contains("holds since height"), "{all}");
+    // Under the members of today, on the way back.
+    let text = decide(&cluster, &["set-validator", "member3.example"]);
+    assert!(
+        text.contains("validators                            3         4"),
+        "{text}"
+    );
+}
+
 async fn decide_on_parties(cluster: &Cluster, folder: &Path) {
     let verifier = write(folder, "verifier.json", &verifier_of("member3.example"));
     let text = decide(cluster, &["register-verifier", &verifier]);
