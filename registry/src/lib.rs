@@ -20,6 +20,7 @@ pub mod config;
 pub mod cosigning;
 #[cfg(test)]
 mod fixture;
+pub mod fsck;
 pub mod genesis;
 pub mod governance;
 pub mod mempool;

@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use protocol::registry::{Epochs, MemberRole};
 use registry::{
     audit::{self, AuditArguments, EvidenceArguments},
+    fsck::{self, FsckArguments},
     genesis::{Entries, write_genesis},
     governance::{
         self, ApproveArguments, GovernanceError, KeyArguments, PartiesArguments,
@@ -54,6 +55,9 @@ enum Command {
     Parties(PartiesArguments),
     /// Makes keys, and shows fingerprints of keys.
     Key(KeyArguments),
+    /// Examines the ledger of a node that does not run: derives everything from its entries again and compares. Exit status: 0
+    /// if nothing is wrong, 2 if something is, 1 if it could not be examined.
+    Fsck(FsckArguments),
 }
 
 #[derive(Args)]
@@ -116,7 +120,7 @@ struct GenesisArguments {
 /// The consensus engine opens several spans for every message, which cost more than they tell.
 const LOG: &str = "info,commonware=warn";
 
-/// The exit status of an audit that found something.
+/// The exit status of an audit or examination that found something.
 const SOMETHING_IS_WRONG: u8 = 2;
 
 fn main() -> ExitCode {
@@ -125,6 +129,11 @@ fn main() -> ExitCode {
         Command::Setup(arguments) => run_setup(arguments),
         Command::Genesis(arguments) => run_genesis(arguments),
         Command::Audit(arguments) => match run_audit(&arguments) {
+            Ok(false) => return ExitCode::from(SOMETHING_IS_WRONG),
+            Ok(true) => Ok(()),
+            Err(error) => Err(error),
+        },
+        Command::Fsck(arguments) => match fsck::run(&arguments) {
             Ok(false) => return ExitCode::from(SOMETHING_IS_WRONG),
             Ok(true) => Ok(()),
             Err(error) => Err(error),

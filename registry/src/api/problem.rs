@@ -57,6 +57,7 @@ const fn of_record(error: RecordError) -> (ProblemType, &'static str) {
 
 const fn of_rejection(rejection: Rejection) -> (ProblemType, &'static str) {
     match rejection {
+        Rejection::Unreadable(_) => (ProblemType::Unavailable, "ledger_unreadable"),
         Rejection::Duplicate { .. } => (ProblemType::Conflict, "duplicate"),
         Rejection::Conflict => (ProblemType::Conflict, "conflict"),
         Rejection::NotAuthorised => (ProblemType::Forbidden, "not_authorised"),

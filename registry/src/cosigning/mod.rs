@@ -55,6 +55,19 @@ pub struct Cosigned {
     pub document: Arc<str>,
 }
 
+impl Cosigned {
+    /// A remembered checkpoint, if its signatures still hold.
+    pub(crate) fn reopen(committees: &Committees, note: CosignedNote) -> Option<Self> {
+        let checkpoint = UnverifiedCheckpoint::parse(note.checkpoint.as_bytes()).ok()?;
+        let checkpoint = checkpoint.verify(committees).ok()?;
+        let digest = ContentDigest::of(note.document.as_bytes());
+        (checkpoint.checkpoint().trusted_parties == digest).then_some(Self {
+            checkpoint,
+            document: note.document.into(),
+        })
+    }
+}
+
 /// Whether this node signs a checkpoint at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
@@ -118,7 +131,7 @@ impl Cosigning {
         store: Store,
     ) -> Result<Self, StoreError> {
         let remembered = store.cosigned().ok().flatten();
-        let latest = remembered.and_then(|note| reopen(&committees, note));
+        let latest = remembered.and_then(|note| Cosigned::reopen(&committees, note));
         let handovers = Handovers::open(&store)?;
         Ok(Self {
             network: committees.network(),
@@ -313,14 +326,4 @@ impl Cosigning {
 /// Members refresh in the same slot, so that a quorum of fresh signatures meets.
 const fn slot(time: Timestamp) -> u64 {
     time.as_unix() / REFRESH_SECONDS
-}
-
-fn reopen(committees: &Committees, note: CosignedNote) -> Option<Cosigned> {
-    let checkpoint = UnverifiedCheckpoint::parse(note.checkpoint.as_bytes()).ok()?;
-    let checkpoint = checkpoint.verify(committees).ok()?;
-    let digest = ContentDigest::of(note.document.as_bytes());
-    (checkpoint.checkpoint().trusted_parties == digest).then_some(Cosigned {
-        checkpoint,
-        document: note.document.into(),
-    })
 }

@@ -6,6 +6,7 @@
 
 mod committee;
 mod handover;
+mod opening;
 mod order;
 mod proposals;
 mod read;
@@ -21,19 +22,18 @@ pub use submit::SubmitError;
 
 use crate::{
     clock::{Clock, SystemClock},
-    cosigning::{Cosigning, Pace, kept_handovers},
+    cosigning::{Cosigning, Pace},
     mempool::Mempool,
     message::Message,
-    state::{BlockContext, Rejection, State},
+    state::{Rejection, State},
     store::{Store, StoreError},
 };
-use handover::{announcement, decides};
 use protocol::{
     Timestamp,
     identity::SigningKey,
     registry::{
         Genesis,
-        checkpoint::{Checkpoint, Committees},
+        checkpoint::Checkpoint,
         merkle::TreeHash,
         record::{Record, RecordError, UnverifiedRecord},
     },
@@ -50,21 +50,15 @@ use tokio::sync::watch;
 /// Records outside the mempool whose signatures need not be checked twice.
 const VERIFIED_MAX: usize = 4096;
 
+/// What of the latest records and cases is kept in memory, at least; at most twice as much.
+const RECENT_MAX: usize = 8192;
+
 /// The store does not hold the ledger that it claims to hold.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An entry is not a record of this network.
-    #[error("entry {index} of the store is not a record of this network")]
-    Record {
-        /// Where it stands.
-        index: u64,
-        /// What is wrong with it.
-        #[source]
-        source: RecordError,
-    },
     /// An entry breaks the rules.
     #[error("entry {index} of the store breaks the rules")]
     Rejected {
@@ -74,11 +68,12 @@ pub enum OpenError {
         #[source]
         source: Rejection,
     },
-    /// The entries do not have the root that was stored with them.
-    #[error(
-        "the store's entries do not lead to its root; remove the ledger directory to fetch them again"
-    )]
-    Root,
+    /// Decisions of the members that stand in the store cannot be made again.
+    #[error("a decision of the members in the store breaks the rules")]
+    Decision(#[source] Rejection),
+    /// A quorum signed another ledger of the same size.
+    #[error("the store's entries are not those that the members signed")]
+    Contradiction,
 }
 
 /// The ledger as this node has it.
@@ -103,12 +98,12 @@ struct Committed {
 }
 
 impl Replica {
-    /// Folds the stored entries into the state and checks that they have the stored root. Of the keys, at most one is a
-    /// member's at any height.
+    /// Opens the ledger as the store has it: the state of its latest mark, and the entries behind it. Of the keys, at most one
+    /// is a member's at any height.
     ///
     /// # Errors
     ///
-    /// Fails if they have not.
+    /// Fails if the store cannot be read, or holds another ledger than the members signed.
     pub fn open(
         genesis: Arc<Genesis>,
         store: Store,
@@ -116,13 +111,9 @@ impl Replica {
         now: Timestamp,
     ) -> Result<Self, OpenError> {
         let tip = store.tip();
-        let (mut state, announced) = fold(&genesis, &store, tip.size)?;
-        state.end_block(tip.height);
-        if state.checkpoint().root != tip.root {
-            return Err(OpenError::Root);
-        }
+        let (state, announced) = opening::open(&genesis, &store)?;
         if store.is_mark_due() {
-            store.mark(Value::Null)?;
+            store.mark(snapshot(&state))?;
         }
         let cosigning = Cosigning::new(state.committees(), cosigning_keys, store.clone())?;
         for (checkpoint, document) in announced {
@@ -201,7 +192,8 @@ impl Replica {
     ///
     /// Fails if the store does.
     pub fn close(&self) -> Result<(), StoreError> {
-        match self.store.mark(Value::Null) {
+        let snapshot = snapshot(&self.committed().state);
+        match self.store.mark(snapshot) {
             // What failed was told when it did.
             Err(StoreError::Stopped) => Ok(()),
             marked => marked,
@@ -254,40 +246,17 @@ impl Replica {
 /// A checkpoint that announces other members, with its document.
 type Announcement = (Checkpoint, Arc<str>);
 
-/// The state after the first `size` entries, whose signatures were checked before they were stored, and the announcements on
-/// the way that have no quorum's signatures yet.
-fn fold(
-    genesis: &Arc<Genesis>,
-    store: &Store,
-    size: u64,
-) -> Result<(State<'static>, Vec<Announcement>), OpenError> {
-    let known = kept_handovers(store)?;
-    let mut announced = Vec::new();
-    let mut deciding: Option<(u64, Committees)> = None;
-    let mut state = State::new(genesis.clone());
-    for index in 0..size {
-        let entry = store
-            .entry(index)?
-            .ok_or(StoreError::Damaged("a missing entry"))?;
-        let record = UnverifiedRecord::decode(&entry.record)
-            .and_then(|record| record.dangerous_without_signature(&genesis.network()))
-            .map_err(|source| OpenError::Record { index, source })?;
-        if let Some((height, before)) = deciding.take_if(|(height, _)| *height != entry.height) {
-            announced.extend(announcement(&state, &before, height));
-        }
-        if deciding.is_none() && decides(&record) && !known.contains_key(&entry.height) {
-            deciding = Some((entry.height, state.committees()));
-        }
-        let context = BlockContext {
-            height: entry.height,
-            time: entry.time,
-        };
-        state
-            .apply(&record, &context)
-            .map_err(|source| OpenError::Rejected { index, source })?;
-    }
-    if let Some((height, before)) = deciding {
-        announced.extend(announcement(&state, &before, height));
-    }
-    Ok((state, announced))
+/// What the store keeps of a state.
+fn snapshot(state: &State<'static>) -> Value {
+    serde_json::to_value(state.snapshot()).expect("a snapshot has a JSON form")
+}
+
+/// Makes the state of a store, from the entries if need be, and marks it, so that the next start is quick.
+///
+/// # Errors
+///
+/// Fails if the store cannot be read or written, or holds another ledger than the members signed.
+pub fn derive(genesis: &Arc<Genesis>, store: &Store) -> Result<(), OpenError> {
+    let (state, _announced) = opening::open(genesis, store)?;
+    Ok(store.mark(snapshot(&state))?)
 }

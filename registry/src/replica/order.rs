@@ -1,9 +1,10 @@
 //! What consensus asks: offer records, judge a block, commit it, take a message.
 
 use super::{
-    Committed, Replica,
+    Committed, RECENT_MAX, Replica,
     committee::committee,
     handover::{announcement, decides},
+    snapshot,
 };
 use crate::{
     cosigning::Pace,
@@ -24,7 +25,6 @@ use registry_consensus::{
     Application, BLOCK_RECORDS_BYTES_MAX, BLOCK_RECORDS_MAX, CommitError, Committee, OrderedBlock,
     PeerKey, Recipients, Verdict,
 };
-use serde_json::Value;
 use std::sync::{Arc, PoisonError};
 
 /// A node this many blocks behind the others signs only what it ends up with.
@@ -92,6 +92,7 @@ impl Application for Replica {
             return Verdict::Invalid;
         };
         let context = context(block.height, block.time_ms);
+        // A record whose standing cannot be read gets no vote either; the commit will end this node.
         let acceptable = |record: &Arc<Record>| state.apply(record, &context).is_ok();
         if records.iter().all(acceptable) {
             Verdict::Valid
@@ -167,7 +168,7 @@ impl Replica {
             tracing::warn!(%from, "a record that is not valid");
             return;
         };
-        if self.committed().state.index_of(&record.id()).is_some() {
+        if self.committed().state.index_of(&record.id()) != Ok(None) {
             return;
         }
         let offered = self
@@ -221,6 +222,7 @@ impl Replica {
             for record in &records {
                 committed.state.apply(record, &context)?;
             }
+            committed.state.settle(RECENT_MAX);
             committed.state.end_block(block.height);
             committed.height = block.height;
             if decides {
@@ -235,7 +237,8 @@ impl Replica {
         self.cosign(&checkpoint, document, block.height);
         // Only after the signature, for which others wait.
         if self.store.is_mark_due() {
-            self.store.mark(Value::Null)?;
+            let snapshot = snapshot(&self.committed().state);
+            self.store.mark(snapshot)?;
         }
         Ok(())
     }

@@ -101,7 +101,8 @@ pub(super) const fn may_change(rejection: Rejection) -> bool {
         | Rejection::Anchor
         | Rejection::Expired
         | Rejection::Unfit
-        | Rejection::TooMany => false,
+        | Rejection::TooMany
+        | Rejection::Unreadable(_) => false,
     }
 }
 
@@ -193,8 +194,10 @@ impl Replica {
 
     pub(super) fn standing(&self, record: &Record) -> Standing {
         let committed = self.committed();
-        if let Some(index) = committed.state.index_of(&record.id()) {
-            return Standing::Recorded(index);
+        match committed.state.index_of(&record.id()) {
+            Ok(Some(index)) => return Standing::Recorded(index),
+            Ok(None) => {}
+            Err(unreadable) => return Standing::Rejected(unreadable.into()),
         }
         let context = BlockContext {
             height: committed.height.saturating_add(1),
@@ -212,7 +215,7 @@ impl Replica {
         for record in waiting {
             let hopeless = match self.standing(&record) {
                 Standing::Recorded(_) => true,
-                Standing::Acceptable => false,
+                Standing::Acceptable | Standing::Rejected(Rejection::Unreadable(_)) => false,
                 Standing::Rejected(rejection) => !may_change(rejection),
             };
             if hopeless {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use protocol::registry::record::{CaseEvent, Erasure, Record};
+use protocol::registry::record::{Body, CaseEvent, Erasure, Record};
 use protocol::registry::{CaseId, KeyBytes};
 
-use super::{BlockContext, Rejection, State};
+use super::{BlockContext, Placed, Rejection, State};
 
 /// What the ledger says of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,14 @@ impl Case {
             records: Vec::new(),
         }
     }
+
+    fn add(&mut self, event: &CaseEvent, index: u64) {
+        self.steps.push(event.code);
+        self.next_sequence += 1;
+        if self.records.last() != Some(&index) {
+            self.records.push(index);
+        }
+    }
 }
 
 impl State<'_> {
@@ -57,16 +65,19 @@ impl State<'_> {
         let issuer = self.active_issuer_of(record, block)?;
         let mut touched: BTreeMap<CaseId, Case> = BTreeMap::new();
         for event in record.body().case_events() {
-            let known = touched.get(&event.case).or_else(|| self.case(&event.case));
+            let known = match touched.get(&event.case) {
+                Some(case) => Some(case.clone()),
+                None => self.case(&event.case)?,
+            };
             let case = match known {
                 Some(case) if case.issuer != issuer => return Err(Rejection::NotAuthorised),
-                Some(case) => case.clone(),
+                Some(case) => case,
                 None => Case::opened_by(issuer),
             };
             let case = self.after_event(case, event, index, block)?;
             touched.insert(event.case, case);
         }
-        self.cases.append(&mut touched);
+        self.recent.cases.append(&mut touched);
         Ok(())
     }
 
@@ -98,12 +109,35 @@ impl State<'_> {
         if step.terminal {
             case.stage = Stage::Closed;
         }
-        case.steps.push(step.code);
-        case.next_sequence += 1;
-        if case.records.last() != Some(&index) {
-            case.records.push(index);
-        }
+        case.add(event, index);
         Ok(case)
+    }
+
+    /// What the records of a case, all accepted, say of it; none if there are none.
+    pub(super) fn case_of(&self, id: &CaseId, records: &[Placed]) -> Option<Case> {
+        // Keys and definitions that were in force at any time are still known.
+        let parties = self.parties_at(self.block.height);
+        let opened = records.first()?.record.author();
+        let mut issuers = parties.issuers().iter();
+        let issuer = issuers.find(|issuer| issuer.is_author(opened))?;
+        let mut case = Case::opened_by(issuer.first_record_key());
+        for placed in records {
+            let events = placed.record.body().case_events().iter();
+            for event in events.filter(|event| event.case == *id) {
+                case.add(event, placed.index);
+                let mut definitions = parties.process_definitions().iter();
+                let definition = definitions.find(|known| known.version == event.definition);
+                let step = definition.and_then(|definition| definition.step(event.code));
+                if step.is_some_and(|step| step.terminal) {
+                    case.stage = Stage::Closed;
+                }
+            }
+            if let Body::Erasure(_) = placed.record.body() {
+                case.stage = Stage::Erased;
+                case.records.push(placed.index);
+            }
+        }
+        Some(case)
     }
 
     /// The evidence of a closed case is erased once, by the case's issuer, even if it has been retired since.
@@ -115,7 +149,7 @@ impl State<'_> {
         block: &BlockContext,
     ) -> Result<(), Rejection> {
         let issuer = self.issuer_of(record, block)?.first_record_key();
-        let case = self.case(&erasure.case).ok_or(Rejection::Unknown)?;
+        let mut case = self.case(&erasure.case)?.ok_or(Rejection::Unknown)?;
         if case.issuer != issuer {
             return Err(Rejection::NotAuthorised);
         }
@@ -124,10 +158,9 @@ impl State<'_> {
             Stage::Erased => return Err(Rejection::Conflict),
             Stage::Closed => {}
         }
-        let mut case = case.clone();
         case.stage = Stage::Erased;
         case.records.push(index);
-        self.cases.insert(erasure.case, case);
+        self.recent.cases.insert(erasure.case, case);
         Ok(())
     }
 }

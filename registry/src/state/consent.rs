@@ -1,9 +1,9 @@
 //! Rules for consent and what follows from it: designations by holders, outcomes by the companies they designated.
 
 use protocol::Timestamp;
-use protocol::registry::record::{Author, Designation, Outcome, Record};
+use protocol::registry::record::{Author, Body, Designation, Outcome, Record};
 
-use super::{BlockContext, Rejection, State};
+use super::{BlockContext, Placed, Rejection, State};
 
 /// The outcomes of an application, by sequence number, and the code that each must have.
 const OUTCOME_CODES: [u8; 2] = [1, 2];
@@ -29,6 +29,27 @@ impl Application {
     pub fn outcomes(&self) -> &[u64] {
         &self.outcomes
     }
+
+    fn designated(designation: &Designation, index: u64) -> Self {
+        Self {
+            designation: index,
+            outcome_key: designation.outcome_key,
+            expires: designation.expires,
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// What the records of an application, all accepted, say of it; none if there are none.
+    pub(super) fn of(records: &[Placed]) -> Option<Self> {
+        let (first, outcomes) = records.split_first()?;
+        let Body::Designation(designation) = first.record.body() else {
+            return None;
+        };
+        Some(Self {
+            outcomes: outcomes.iter().map(|outcome| outcome.index).collect(),
+            ..Self::designated(designation, first.index)
+        })
+    }
 }
 
 impl State<'_> {
@@ -41,33 +62,25 @@ impl State<'_> {
         index: u64,
         block: &BlockContext,
     ) -> Result<(), Rejection> {
-        if self.application(&designation.application).is_some() {
+        if self.application(&designation.application)?.is_some() {
             return Err(Rejection::Conflict);
         }
         if designation.expires <= block.time {
             return Err(Rejection::Expired);
         }
         let anchor = &designation.anchor;
-        let batch = self
-            .find(|layer| layer.batches.get(&anchor.batch))
-            .ok_or(Rejection::Unknown)?;
+        let batch = self.batch(anchor.batch)?.ok_or(Rejection::Unknown)?;
         anchor
-            .verify(record.author().thumbprint(), batch)
+            .verify(record.author().thumbprint(), &batch)
             .map_err(|_cause| Rejection::Anchor)?;
-        let leaf = (anchor.batch, anchor.leaf);
-        if self.layers().any(|layer| layer.spent.contains(&leaf)) {
+        if self.is_spent(anchor.batch, anchor.leaf)? {
             return Err(Rejection::Conflict);
         }
 
-        self.spent.insert(leaf);
-        let application = Application {
-            designation: index,
-            outcome_key: designation.outcome_key,
-            expires: designation.expires,
-            outcomes: Vec::new(),
-        };
-        self.applications
-            .insert(designation.application, application);
+        self.recent.spent.insert((anchor.batch, anchor.leaf));
+        let application = Application::designated(designation, index);
+        let applications = &mut self.recent.applications;
+        applications.insert(designation.application, application);
         Ok(())
     }
 
@@ -79,8 +92,8 @@ impl State<'_> {
         index: u64,
         block: &BlockContext,
     ) -> Result<(), Rejection> {
-        let application = self
-            .application(&outcome.application)
+        let mut application = self
+            .application(&outcome.application)?
             .ok_or(Rejection::Unknown)?;
         if *record.author() != Author::Ed25519(application.outcome_key) {
             return Err(Rejection::NotAuthorised);
@@ -93,9 +106,9 @@ impl State<'_> {
         if application.expires < block.time {
             return Err(Rejection::Expired);
         }
-        let mut application = application.clone();
         application.outcomes.push(index);
-        self.applications.insert(outcome.application, application);
+        let applications = &mut self.recent.applications;
+        applications.insert(outcome.application, application);
         Ok(())
     }
 }

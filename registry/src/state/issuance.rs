@@ -20,6 +20,18 @@ pub(super) struct StatusList {
 }
 
 impl StatusList {
+    pub(super) const fn new(sequence: u64, digest: ContentDigest) -> Self {
+        Self { sequence, digest }
+    }
+
+    pub(super) const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    pub(super) const fn digest(&self) -> ContentDigest {
+        self.digest
+    }
+
     pub(super) fn entry(&self, issuer: &Issuer, list: ListId) -> StatusListEntry {
         StatusListEntry {
             issuer: issuer.id.clone(),
@@ -48,7 +60,7 @@ impl State<'_> {
         let next = next.unwrap_or(0);
         Rejection::unless_next(batch.sequence, next)?;
         self.next_batches.insert(issuer, next + 1);
-        self.batches.insert(index, *batch);
+        self.recent.batches.insert(index, *batch);
         Ok(())
     }
 

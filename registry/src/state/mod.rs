@@ -3,35 +3,41 @@
 //! [`State::apply`] is pure and total: the same records in the same blocks give the same state on every node, and whatever
 //! is not allowed is a [`Rejection`] that changes nothing. There is no clock, no network and no map without an order in
 //! here. A state can be forked: the fork sees all of the state below it and keeps its own changes apart, which is how a
-//! node tries a block before it is final.
+//! node tries a block before it is final. A state over a [`Base`] keeps only what the latest records say and looks up the
+//! rest: if that fails, nothing is said about the record ([`Rejection::Unreadable`]).
 
+mod base;
 mod cases;
 mod consent;
 mod governance;
 mod issuance;
 mod rejection;
+mod snapshot;
 
 #[cfg(test)]
 mod tests;
 
+pub use base::{Base, Placed, Subject, Unreadable};
 pub use cases::Case;
 pub use consent::Application;
 pub use governance::{Adopted, Pending};
 pub use rejection::Rejection;
+pub use snapshot::Snapshot;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::iter::successors;
 use std::sync::Arc;
 
+use base::Recent;
 use governance::Governance;
 use issuance::{ListKey, StatusList};
 use protocol::Timestamp;
 use protocol::registry::checkpoint::{Checkpoint, Committees};
 use protocol::registry::merkle::{Frontier, TreeHash};
-use protocol::registry::record::{Author, Body, CredentialBatch, Record};
+use protocol::registry::record::{Author, Body, Record};
 use protocol::registry::{
-    ApplicationId, BlocksDigest, CaseId, ContentDigest, Genesis, Issuer, KeyBytes, Member, Parties,
-    RecordId, Standing, StatusListEntry, TrustedParties,
+    BlocksDigest, ContentDigest, Genesis, Issuer, KeyBytes, Member, Parties, RecordId, Standing,
+    StatusListEntry, TrustedParties,
 };
 
 /// The block in which a record stands.
@@ -65,15 +71,15 @@ pub struct State<'below> {
     /// The trusted parties document and its digest, unless it has changed since it was written last.
     document: Option<(ContentDigest, Arc<str>)>,
     governance: Arc<Governance>,
-    records: BTreeMap<RecordId, u64>,
     /// The next batch of each issuer, by its first record key, as in all that follows.
     next_batches: BTreeMap<KeyBytes, u64>,
-    batches: BTreeMap<u64, CredentialBatch>,
-    /// Leaves of batches that a designation has spent.
-    spent: BTreeSet<(u64, u32)>,
     status_lists: BTreeMap<ListKey, StatusList>,
-    cases: BTreeMap<CaseId, Case>,
-    applications: BTreeMap<ApplicationId, Application>,
+    recent: Recent,
+    /// What was recent before; only below all forks, as what follows.
+    older: Recent,
+    base: Option<Arc<dyn Base>>,
+    /// Records below this index are looked up in the base.
+    settled: u64,
 }
 
 impl State<'static> {
@@ -86,6 +92,13 @@ impl State<'static> {
         };
         let governance = Arc::new(Governance::new(&genesis));
         Self::layer(genesis, None, block, Frontier::default(), governance)
+    }
+
+    /// The same state, which need not keep in memory what stands in the base.
+    #[must_use]
+    pub fn over(self, base: Arc<dyn Base>) -> Self {
+        let base = Some(base);
+        Self { base, ..self }
     }
 }
 
@@ -106,13 +119,12 @@ impl<'below> State<'below> {
             tree,
             document: below.and_then(|below| below.document.clone()),
             governance,
-            records: BTreeMap::new(),
             next_batches: BTreeMap::new(),
-            batches: BTreeMap::new(),
-            spent: BTreeSet::new(),
             status_lists: BTreeMap::new(),
-            cases: BTreeMap::new(),
-            applications: BTreeMap::new(),
+            recent: Recent::default(),
+            older: Recent::default(),
+            base: None,
+            settled: 0,
         }
     }
 
@@ -134,7 +146,7 @@ impl<'below> State<'below> {
     ///
     /// The rules of `specs/registry.md`, "Rules"; a rejection changes nothing.
     pub fn apply(&mut self, record: &Record, block: &BlockContext) -> Result<Accepted, Rejection> {
-        if let Some(index) = self.index_of(&record.id()) {
+        if let Some(index) = self.index_of(&record.id())? {
             return Err(Rejection::Duplicate { index });
         }
         let index = self.tree.size();
@@ -151,8 +163,7 @@ impl<'below> State<'below> {
             }
             Body::Outcome(outcome) => self.outcome(record, outcome, index, block)?,
             Body::Erasure(erasure) => self.erasure(record, erasure, index, block)?,
-            Body::Proposal(proposal) => self.proposal(record, proposal, index, block)?,
-            Body::Approval(approval) => self.approval(record, approval, index, block)?,
+            Body::Proposal(_) | Body::Approval(_) => self.decide(record, index, block)?,
         }
         if self.changes_document(record, block) {
             self.document = None;
@@ -162,7 +173,7 @@ impl<'below> State<'below> {
         }
         let leaf = record.leaf_hash();
         self.tree.push(leaf);
-        self.records.insert(record.id(), index);
+        self.recent.records.insert(record.id(), index);
         self.block = *block;
         self.blocks_until = block.height;
         Ok(Accepted { index, leaf })
@@ -300,24 +311,6 @@ impl<'below> State<'below> {
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.tree.size()
-    }
-
-    /// Where a record stands.
-    #[must_use]
-    pub fn index_of(&self, record: &RecordId) -> Option<u64> {
-        self.find(|layer| layer.records.get(record)).copied()
-    }
-
-    /// What the ledger says of a case.
-    #[must_use]
-    pub fn case(&self, case: &CaseId) -> Option<&Case> {
-        self.find(|layer| layer.cases.get(case))
-    }
-
-    /// What the ledger says of an application.
-    #[must_use]
-    pub fn application(&self, application: &ApplicationId) -> Option<&Application> {
-        self.find(|layer| layer.applications.get(application))
     }
 
     /// Whether a status list token is the latest of its list.

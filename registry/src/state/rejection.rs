@@ -45,6 +45,9 @@ pub enum Rejection {
     /// Too many proposals or changes wait already.
     #[error("too many decisions wait already")]
     TooMany,
+    /// Nothing is said about the record: what it depends on cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] super::Unreadable),
 }
 
 impl Rejection {

@@ -139,6 +139,15 @@ impl Log {
         }))
     }
 
+    /// Where an entry and its frame begin, as far as the derived file says.
+    pub(super) fn offset(&self, index: u64) -> Result<Option<(u64, u64)>, StoreError> {
+        match self.row(index) {
+            Ok(row) => Ok(row),
+            Err(error) if is_end(&error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Where an entry and its frame begin.
     fn row(&self, index: u64) -> io::Result<Option<(u64, u64)>> {
         let mut row = [0; 10];

@@ -68,6 +68,15 @@ impl Mirror {
         }
         Ok(())
     }
+
+    /// Whether this is the file of a token that the disk has changed.
+    pub(super) fn is_wrong(disk: &dyn Disk, name: &str) -> Result<bool, StoreError> {
+        let Some(digest) = name.strip_prefix(NAME) else {
+            return Ok(false);
+        };
+        let token = read_whole(disk, name)?.unwrap_or_default();
+        Ok(ContentDigest::of(&token).to_string() != digest)
+    }
 }
 
 fn file_name(digest: &ContentDigest) -> String {

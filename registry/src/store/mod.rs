@@ -27,6 +27,7 @@
 
 pub mod disk;
 mod frame;
+pub mod fsck;
 mod hashes;
 mod index;
 mod log;
@@ -40,11 +41,12 @@ mod tests;
 pub use index::Grain;
 pub use mirror::{Mirror, STATUS_LIST_BYTES_MAX};
 
+use crate::state::{Base, BlockContext, Placed, Subject, Unreadable};
 use bytes::Bytes;
 use disk::{Directory, Disk};
 use frame::Frame;
 use hashes::{HASHES, Hashes};
-use index::{Index, Subject};
+use index::Index;
 use log::{ENTRIES, Log, OFFSETS};
 use marker::Marker;
 use notes::Notes;
@@ -52,7 +54,7 @@ use protocol::{
     Timestamp,
     registry::{
         ApplicationId, CaseId, NetworkId,
-        merkle::{self, Frontier, TreeHash},
+        merkle::{self, Frontier, TreeError, TreeHash},
         record::{Record, UnverifiedRecord},
     },
 };
@@ -354,28 +356,49 @@ impl Store {
 
     fn indexes(&self, subject: &Subject, size: u64) -> Result<Vec<u64>, StoreError> {
         let found = self.records_of(subject, size)?;
-        Ok(found.into_iter().map(|(index, _record)| index).collect())
+        Ok(found.into_iter().map(|placed| placed.index).collect())
     }
 
     /// The records below `size` by which a subject is found, in order.
-    fn records_of(&self, subject: &Subject, size: u64) -> Result<Vec<(u64, Record)>, StoreError> {
+    fn records_of(&self, subject: &Subject, size: u64) -> Result<Vec<Placed>, StoreError> {
         let candidates = self.0.index.candidates(subject)?;
         let mut found = Vec::new();
         for index in candidates.into_iter().filter(|index| *index < size) {
-            let record = self.record(index)?;
-            if Subject::all_of(&record).contains(subject) {
-                found.push((index, record));
+            let placed = self.record(index)?;
+            if Subject::all_of(&placed.record).contains(subject) {
+                found.push(placed);
             }
         }
         Ok(found)
     }
 
-    /// The record at an index, whose signature was checked before it was stored.
-    fn record(&self, index: u64) -> Result<Record, StoreError> {
+    /// The record at an index in its place. Its signature was checked before it was stored.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the ledger is not that long or the store is unreadable.
+    pub fn record(&self, index: u64) -> Result<Placed, StoreError> {
         let entry = self.entry(index)?.ok_or(StoreError::Rotten { index })?;
-        UnverifiedRecord::decode(&entry.record)
+        let record = UnverifiedRecord::decode(&entry.record)
             .and_then(|record| record.dangerous_without_signature(&self.0.network))
-            .map_err(|_cause| StoreError::Rotten { index })
+            .map_err(|_cause| StoreError::Rotten { index })?;
+        Ok(Placed {
+            index,
+            block: BlockContext {
+                height: entry.height,
+                time: entry.time,
+            },
+            record,
+        })
+    }
+
+    /// The right edge of the tree of the first `size` entries.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store lacks a hash of it.
+    pub fn frontier(&self, size: u64) -> Result<Frontier, TreeError> {
+        Frontier::read(size, |index| self.hash(index))
     }
 
     /// The latest cosigned checkpoint that was remembered.
@@ -416,4 +439,28 @@ impl Store {
     pub fn mirror(&self) -> &Mirror {
         &self.0.mirror
     }
+}
+
+impl Base for Store {
+    fn placed(&self, index: u64) -> Result<Option<Placed>, Unreadable> {
+        if index >= self.tip().size {
+            return Ok(None);
+        }
+        self.record(index)
+            .map(Some)
+            .map_err(|error| unreadable(&error))
+    }
+
+    fn of_subject(&self, subject: &Subject, below: u64) -> Result<Vec<Placed>, Unreadable> {
+        self.records_of(subject, below)
+            .map_err(|error| unreadable(&error))
+    }
+}
+
+fn unreadable(error: &StoreError) -> Unreadable {
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        "the ledger cannot be read"
+    );
+    Unreadable
 }

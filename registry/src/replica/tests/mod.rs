@@ -1,5 +1,6 @@
 mod blocks;
 mod groups;
 mod handovers;
+mod opening;
 mod relaying;
 mod submission;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::Timestamp;
-use protocol::registry::record::{Approval, Author, Proposal, Record};
+use protocol::registry::record::{Approval, Author, Body, Proposal, Record};
 use protocol::registry::{KeyBytes, Member, Parties, RecordId};
 
 use super::Governance;
@@ -104,9 +104,29 @@ impl Adopted {
 }
 
 impl State<'_> {
+    /// Takes a proposal or an approval.
+    pub(in crate::state) fn decide(
+        &mut self,
+        record: &Record,
+        index: u64,
+        block: &BlockContext,
+    ) -> Result<(), Rejection> {
+        match record.body() {
+            Body::Proposal(proposal) => self.proposal(record, proposal, index, block),
+            Body::Approval(approval) => self.approval(record, approval, index, block),
+            Body::CredentialBatch(_)
+            | Body::StatusListVersion(_)
+            | Body::CaseEvent(_)
+            | Body::CaseEventGroup(_)
+            | Body::Designation(_)
+            | Body::Outcome(_)
+            | Body::Erasure(_) => Ok(()),
+        }
+    }
+
     /// A proposal comes from a member in force, has a term, and is of a change that could be made now. It counts as its
     /// author's approval.
-    pub(in crate::state) fn proposal(
+    fn proposal(
         &mut self,
         record: &Record,
         proposal: &Proposal,
@@ -146,7 +166,7 @@ impl State<'_> {
     }
 
     /// An approval comes from a member in force, for a proposal that waits. With a quorum the change is adopted.
-    pub(in crate::state) fn approval(
+    fn approval(
         &mut self,
         record: &Record,
         approval: &Approval,

@@ -421,8 +421,8 @@ fn a_group_takes_effect_like_its_events_all_or_none() {
     }
     let good = group(&[(1, 1, 2), (2, 0, 1), (1, 2, 3)]);
     assert_eq!(apply(&mut state, 5, good, &issuer(0)).1, Ok(2));
-    assert_eq!(state.case(&case(1)).unwrap().records(), [0, 2]);
-    assert_eq!(state.case(&case(2)).unwrap().records(), [2]);
+    assert_eq!(state.case(&case(1)).unwrap().unwrap().records(), [0, 2]);
+    assert_eq!(state.case(&case(2)).unwrap().unwrap().records(), [2]);
     let taken = apply(&mut state, 5, event(1, 2, 4), &issuer(0)).1;
     assert_eq!(taken, Err(Rejection::Conflict));
 }

@@ -1,3 +1,4 @@
+mod base;
 mod decisions;
 mod governance;
 mod network;

@@ -129,7 +129,8 @@ fn a_case_goes_through_all_its_steps() {
         assert_eq!(index, Ok(sequence.into()));
     }
     assert_eq!(attempt(&mut state, erasure(1, 1), &issuer(0)), Ok(6));
-    let records = state.case(&case(1)).unwrap().records();
+    let opened = state.case(&case(1)).unwrap().unwrap();
+    let records = opened.records();
     assert_eq!(records, [0, 1, 2, 3, 4, 5, 6]);
 }
 
@@ -170,7 +171,7 @@ fn neg_l03_two_decisions_are_refused() {
     );
     let refused = attempt(&mut state, outcome(1, 2, 2), &outcome_key(1));
     assert_eq!(refused, Err(Rejection::StepNotAllowed));
-    let application = state.application(&application(1)).unwrap();
+    let application = state.application(&application(1)).unwrap().unwrap();
     assert_eq!(
         (application.designation(), application.outcomes()),
         (1, [2, 3].as_slice())

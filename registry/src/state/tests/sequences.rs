@@ -13,7 +13,7 @@ use crate::state::{Accepted, BlockContext, Rejection, State};
 
 /// What somebody does: mostly what the ledger waits for, sometimes something near it.
 #[derive(Clone, Debug)]
-struct Move {
+pub(super) struct Move {
     deed: Deed,
     /// The case, list or application.
     about: u8,
@@ -36,7 +36,7 @@ enum Deed {
     Repeat,
 }
 
-fn moves() -> impl Strategy<Value = Vec<Move>> {
+pub(super) fn moves() -> impl Strategy<Value = Vec<Move>> {
     let deed = prop_oneof![
         2 => Just(Deed::Batch),
         2 => Just(Deed::StatusList),
@@ -152,7 +152,7 @@ impl Move {
 }
 
 /// Makes the moves on a new ledger, and tells of each what became of it.
-fn play(
+pub(super) fn play(
     moves: &[Move],
     mut seen: impl FnMut(&State<'_>, &Record, &BlockContext, Result<Accepted, Rejection>),
 ) -> Log {
@@ -174,7 +174,7 @@ fn play(
 }
 
 /// What the ledger took, with the block of each record.
-type Log = Vec<(Record, BlockContext)>;
+pub(super) type Log = Vec<(Record, BlockContext)>;
 
 /// Reads a log from its beginning and checks the order of every case, with no code of the state.
 fn order_of_cases_holds(log: &Log) {
@@ -274,7 +274,7 @@ proptest! {
                 }
             }
             assert_eq!((checkpoint.size, checkpoint.root), (size, root));
-            assert_eq!(state.index_of(&record.id()), places.get(&record.id()).copied());
+            assert_eq!(state.index_of(&record.id()), Ok(places.get(&record.id()).copied()));
         });
         // N5, and the rules of consent, by an independent reader of the log.
         order_of_cases_holds(&log);

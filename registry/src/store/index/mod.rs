@@ -11,10 +11,8 @@ mod filter;
 mod run;
 
 use super::{StoreError, disk::Disk};
-use protocol::registry::{
-    ApplicationId, CaseId, ContentDigest, RecordId,
-    record::{Body, Record},
-};
+use crate::state::Subject;
+use protocol::registry::{ContentDigest, record::Record};
 use run::{Kind, Posting, Run, RunName};
 use std::{
     collections::BTreeSet,
@@ -48,63 +46,21 @@ impl Grain {
     };
 }
 
-/// What an entry can be found by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Subject {
-    /// The record with this id.
-    Record(RecordId),
-    /// The records of a case.
-    Case(CaseId),
-    /// The designation and the outcomes of an application.
-    Application(ApplicationId),
-    /// The designation that spent a leaf of a batch.
-    Spent {
-        /// Where the batch stands.
-        batch: u64,
-        /// Which leaf.
-        leaf: u32,
-    },
-}
-
-impl Subject {
-    /// All that an entry can be found by; the same one perhaps more than once.
-    pub(super) fn all_of(record: &Record) -> Vec<Self> {
-        let mut subjects = vec![Self::Record(record.id())];
-        match record.body() {
-            Body::CaseEvent(_) | Body::CaseEventGroup(_) => {
-                let events = record.body().case_events().iter();
-                subjects.extend(events.map(|event| Self::Case(event.case)));
-            }
-            Body::Erasure(erasure) => subjects.push(Self::Case(erasure.case)),
-            Body::Designation(designation) => {
-                let (batch, leaf) = (designation.anchor.batch, designation.anchor.leaf);
-                subjects.push(Self::Application(designation.application));
-                subjects.push(Self::Spent { batch, leaf });
-            }
-            Body::Outcome(outcome) => subjects.push(Self::Application(outcome.application)),
-            Body::CredentialBatch(_)
-            | Body::StatusListVersion(_)
-            | Body::Proposal(_)
-            | Body::Approval(_) => {}
+/// 48 bits of a hash of a subject.
+fn key(subject: &Subject) -> u64 {
+    let name = match subject {
+        Subject::Record(id) => [b"r".as_slice(), id.as_bytes()].concat(),
+        Subject::Case(id) => [b"c".as_slice(), id.as_bytes()].concat(),
+        Subject::Application(id) => [b"a".as_slice(), id.as_bytes()].concat(),
+        Subject::Spent { batch, leaf } => {
+            let (batch, leaf) = (batch.to_be_bytes(), leaf.to_be_bytes());
+            [b"s".as_slice(), &batch, &leaf].concat()
         }
-        subjects
-    }
-
-    /// 48 bits of a hash.
-    fn key(&self) -> u64 {
-        let name = match self {
-            Self::Record(id) => [b"r".as_slice(), id.as_bytes()].concat(),
-            Self::Case(id) => [b"c".as_slice(), id.as_bytes()].concat(),
-            Self::Application(id) => [b"a".as_slice(), id.as_bytes()].concat(),
-            Self::Spent { batch, leaf } => {
-                let (batch, leaf) = (batch.to_be_bytes(), leaf.to_be_bytes());
-                [b"s".as_slice(), &batch, &leaf].concat()
-            }
-        };
-        let digest = ContentDigest::of(&name);
-        let [a, b, c, d, e, f, ..] = *digest.as_bytes();
-        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
-    }
+        Subject::Governance => b"g".to_vec(),
+    };
+    let digest = ContentDigest::of(&name);
+    let [a, b, c, d, e, f, ..] = *digest.as_bytes();
+    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
 }
 
 /// The postings of all entries. One writes at a time; readers wait only while postings change hands in memory.
@@ -206,14 +162,14 @@ impl Index {
         let mut added = Vec::new();
         for (index, record) in (first..).zip(records) {
             let subjects = Subject::all_of(record);
-            added.extend(subjects.iter().map(|subject| (subject.key(), index)));
+            added.extend(subjects.iter().map(|subject| (key(subject), index)));
         }
         self.write().recent.extend(added);
     }
 
     /// The indexes of entries that may speak of a subject, in their order.
     pub(super) fn candidates(&self, subject: &Subject) -> Result<Vec<u64>, StoreError> {
-        let key = subject.key();
+        let key = key(subject);
         let postings = self.read();
         let mut found = Vec::new();
         for run in &postings.runs {

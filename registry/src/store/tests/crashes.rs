@@ -84,14 +84,14 @@ fn check(store: &Store, blocks: &Blocks, done: &Acknowledged, what: &str) {
             assert_eq!(entry.height, height, "{what}");
             let subject = Subject::Record(record.id());
             let found = store.records_of(&subject, tip.size).unwrap();
-            assert_eq!(found.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [index]);
+            assert_eq!(found.iter().map(|at| at.index).collect::<Vec<_>>(), [index]);
             let path = merkle::prove_inclusion(index, tip.size, |at| store.hash(at)).unwrap();
             merkle::verify_inclusion(&path, index, record.leaf_hash(), tip.size, tip.root).unwrap();
             index += 1;
         }
     }
     let (size, snapshot) = store.marked();
-    assert!(size <= tip.size && (snapshot == Value::from(size) || size == 0));
+    assert!(size <= tip.size && (snapshot == size || size == 0));
     assert!(store.handovers().len() >= done.handovers, "{what}");
     let token = store.mirror().token(&ContentDigest::of(b"token")).unwrap();
     assert!(token.is_some() || !done.token, "{what}");

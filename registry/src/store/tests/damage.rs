@@ -20,7 +20,7 @@ fn filled(network: &Network) -> (MemoryDisk, Tip) {
 
 fn reads_all(store: &Store) -> Result<(), StoreError> {
     for index in 0..store.tip().size {
-        let record = store.record(index)?;
+        let record = store.record(index)?.record;
         let found = store.records_of(&Subject::Record(record.id()), index + 1)?;
         if found.len() != 1 {
             return Err(StoreError::Rotten { index });

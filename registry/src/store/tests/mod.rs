@@ -1,5 +1,6 @@
 mod crashes;
 mod damage;
+mod fsck;
 
 use super::{
     disk::{MemoryDisk, read_whole},
