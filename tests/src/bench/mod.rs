@@ -3,6 +3,8 @@
 //! Every client writes one record after the other and waits for each acknowledgement, which all systems give only when the
 //! record is durable where they promise it. Processor time is what the system counts for the servers' processes.
 
+pub mod etcd;
+pub mod postgres;
 pub mod registry;
 
 use std::fmt;

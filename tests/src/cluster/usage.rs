@@ -21,12 +21,6 @@ pub struct Usage {
 /// Asks the system.
 pub fn of_process(id: u32) -> anyhow::Result<Usage> {
     let folder = format!("/proc/{id}");
-    let fields = after_the_name(id)?;
-    let mut fields = fields.split_whitespace().skip(11);
-    let mut ticks = 0;
-    for _user_and_system in 0..2 {
-        ticks += fields.next().context("stat is too short")?.parse::<u64>()?;
-    }
     let status = std::fs::read_to_string(format!("{folder}/status")).context("reading status")?;
     let resident = status
         .lines()
@@ -34,10 +28,38 @@ pub fn of_process(id: u32) -> anyhow::Result<Usage> {
         .and_then(|value| value.split_whitespace().next())
         .context("status has no VmRSS")?;
     Ok(Usage {
-        cpu: Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND),
+        cpu: time(ticks(id, 2)?),
         resident_bytes: resident.parse::<u64>()? * 1024,
         files: std::fs::read_dir(format!("{folder}/fd"))?.count(),
     })
+}
+
+/// Processor time of a process, of its children, and of those of them that have ended.
+pub fn of_tree(id: u32) -> anyhow::Result<Duration> {
+    let mut ticks = ticks(id, 4)?;
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+    for child in children.split_whitespace() {
+        // One that ends in between is counted with its parent the next time.
+        ticks += self::ticks(child.parse()?, 2).unwrap_or(0);
+    }
+    Ok(time(ticks))
+}
+
+/// Processor time of this process's children that have ended.
+pub fn of_ended_children() -> anyhow::Result<Duration> {
+    let own = std::process::id();
+    Ok(time(ticks(own, 4)?.saturating_sub(ticks(own, 2)?)))
+}
+
+/// Time in user and in system mode; with 4 instead of 2, also that of ended children.
+fn ticks(id: u32, fields: usize) -> anyhow::Result<u64> {
+    let stat = after_the_name(id)?;
+    let fields = stat.split_whitespace().skip(11).take(fields);
+    fields.map(|ticks| Ok(ticks.parse::<u64>()?)).sum()
+}
+
+const fn time(ticks: u64) -> Duration {
+    Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND)
 }
 
 /// Whether a process was stopped by a signal and not continued.
