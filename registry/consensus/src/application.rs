@@ -72,4 +72,11 @@ pub trait Application: Send + Sync + 'static {
 
     /// Takes a message of the gossip channel. The sender is authenticated; the content is not to be trusted.
     fn on_gossip(&self, from: PeerKey, message: Bytes);
+
+    /// Takes messages that arrived while earlier ones were taken, in their order.
+    fn on_gossip_of_many(&self, messages: Vec<(PeerKey, Bytes)>) {
+        for (from, message) in messages {
+            self.on_gossip(from, message);
+        }
+    }
 }

@@ -14,6 +14,7 @@ use commonware_codec::{
 use commonware_cryptography::ed25519;
 use commonware_p2p::{Receiver, Sender};
 use commonware_runtime::{Clock, Spawner};
+use futures::FutureExt as _;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, mpsc};
 
@@ -23,6 +24,8 @@ pub const GOSSIP_BYTES_MAX: usize = 16 * 1024;
 /// Messages that may wait to be sent.
 const QUEUE_MAX: usize = 1024;
 pub(crate) const FRAME_MESSAGES_MAX: usize = 256;
+/// No further frame is taken to messages that are this many already.
+const MESSAGES_TOGETHER_MAX: usize = 256;
 pub(crate) const FRAME_BYTES_MAX: usize = 256 * 1024;
 /// Frames leave no faster than this, below the quota of [`crate::engine`].
 const FRAME_INTERVAL: Duration = Duration::from_millis(5);
@@ -116,7 +119,7 @@ where
     }
 }
 
-/// Hands messages to the application, one frame at a time, until the node stops.
+/// Hands messages to the application until the node stops; those that have arrived in the meantime together.
 pub(crate) async fn receive<R>(
     runtime: impl Spawner,
     application: Arc<dyn Application>,
@@ -124,22 +127,30 @@ pub(crate) async fn receive<R>(
 ) where
     R: Receiver<PublicKey = ed25519::PublicKey>,
 {
-    while let Ok((peer, bytes)) = receiver.recv().await {
-        let from = PeerKey::of(&peer);
-        let Ok(frame) = Frame::decode(Bytes::from(bytes)) else {
-            tracing::warn!(%from, "gossip that is not a frame");
-            continue;
-        };
+    while let Ok(first) = receiver.recv().await {
+        let mut messages = Vec::new();
+        unpack(first, &mut messages);
+        while messages.len() < MESSAGES_TOGETHER_MAX
+            && let Some(Ok(next)) = receiver.recv().now_or_never()
+        {
+            unpack(next, &mut messages);
+        }
         let application = application.clone();
-        let work = move || {
-            frame
-                .0
-                .into_iter()
-                .for_each(|message| application.on_gossip(from, message))
-        };
+        let work = move || application.on_gossip_of_many(messages);
         if blocking(&runtime, "gossip", work).await.is_none() {
             return;
         }
+    }
+}
+
+fn unpack(
+    (peer, bytes): (ed25519::PublicKey, impl Into<Bytes>),
+    messages: &mut Vec<(PeerKey, Bytes)>,
+) {
+    let from = PeerKey::of(&peer);
+    match Frame::decode(bytes.into()) {
+        Ok(frame) => messages.extend(frame.0.into_iter().map(|message| (from, message))),
+        Err(_malformed) => tracing::warn!(%from, "gossip that is not a frame"),
     }
 }
 

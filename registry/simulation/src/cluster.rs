@@ -116,6 +116,10 @@ impl Application for Liar {
     fn on_gossip(&self, from: PeerKey, message: Bytes) {
         self.honest.on_gossip(from, message);
     }
+
+    fn on_gossip_of_many(&self, messages: Vec<(PeerKey, Bytes)>) {
+        self.honest.on_gossip_of_many(messages);
+    }
 }
 
 /// The second of twins votes without asking.

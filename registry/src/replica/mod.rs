@@ -11,6 +11,7 @@ mod order;
 mod proposals;
 mod read;
 mod relay;
+mod signatures;
 mod submit;
 #[cfg(test)]
 mod tests;
@@ -46,9 +47,6 @@ use std::{
     time::Instant,
 };
 use tokio::sync::watch;
-
-/// Records outside the mempool whose signatures need not be checked twice.
-const VERIFIED_MAX: usize = 4096;
 
 /// What of the latest records and cases is kept in memory, at least; at most twice as much.
 const RECENT_MAX: usize = 8192;
@@ -217,29 +215,6 @@ impl Replica {
 
     fn mempool(&self) -> std::sync::MutexGuard<'_, Mempool> {
         self.mempool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The record of these bytes, its signature checked now or before.
-    fn record(&self, bytes: &[u8]) -> Result<Arc<Record>, RecordError> {
-        let leaf = TreeHash::of_leaf(bytes);
-        if let Some(record) = self.mempool().by_leaf(&leaf) {
-            return Ok(record);
-        }
-        if let Some(record) = self.verified().get(&leaf) {
-            return Ok(record.clone());
-        }
-        let record = UnverifiedRecord::decode(bytes)?.verify(&self.genesis.network())?;
-        let record = Arc::new(record);
-        let mut verified = self.verified();
-        if verified.len() >= VERIFIED_MAX {
-            verified.clear();
-        }
-        verified.insert(leaf, record.clone());
-        Ok(record)
-    }
-
-    fn verified(&self) -> std::sync::MutexGuard<'_, HashMap<TreeHash, Arc<Record>>> {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

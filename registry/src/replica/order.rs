@@ -80,7 +80,7 @@ impl Application for Replica {
         // Signatures first: they take the longest and need no lock.
         let (Ok(ancestors), Ok(records)) = (
             self.verified_blocks(ancestors),
-            self.verified_records(&block.records),
+            self.records(&block.records),
         ) else {
             return Verdict::Invalid;
         };
@@ -145,7 +145,7 @@ impl Application for Replica {
 
     fn on_gossip(&self, from: PeerKey, message: Bytes) {
         match Message::decode(&message) {
-            Some(Message::Record(bytes)) => self.on_record(from, &bytes),
+            Some(Message::Record(bytes)) => self.on_records(vec![(from, bytes)]),
             Some(Message::Checkpoint(note)) => {
                 if let Some(reply) = self.cosigning.receive(from, &note, self.clock.instant()) {
                     self.tell(&Message::Checkpoint(reply), Recipients::One(from));
@@ -160,14 +160,44 @@ impl Application for Replica {
             None => tracing::warn!(%from, "a message of another version"),
         }
     }
+
+    /// Records wait for one another, so that their signatures are checked together; everything else keeps its order.
+    fn on_gossip_of_many(&self, messages: Vec<(PeerKey, Bytes)>) {
+        let mut records = Vec::new();
+        for (from, message) in messages {
+            match Message::decode(&message) {
+                Some(Message::Record(bytes)) => records.push((from, bytes)),
+                Some(Message::Checkpoint(_) | Message::Cell(_)) | None => {
+                    self.on_gossip(from, message);
+                }
+            }
+        }
+        self.on_records(records);
+    }
 }
 
 impl Replica {
-    fn on_record(&self, from: PeerKey, bytes: &Bytes) {
-        let Ok(record) = self.record(bytes) else {
-            tracing::warn!(%from, "a record that is not valid");
-            return;
-        };
+    fn on_records(&self, told: Vec<(PeerKey, Bytes)>) {
+        let (origins, bytes): (Vec<_>, Vec<_>) = told.into_iter().unzip();
+        match self.records(&bytes) {
+            Ok(records) => {
+                for (from, record) in origins.into_iter().zip(records) {
+                    self.on_record(from, record);
+                }
+            }
+            // At least one is not valid, and the others are not to suffer for it.
+            Err(_one_of_them) => {
+                for (from, bytes) in origins.into_iter().zip(bytes) {
+                    match self.record(&bytes) {
+                        Ok(record) => self.on_record(from, record),
+                        Err(error) => tracing::warn!(%from, %error, "a record that is not valid"),
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_record(&self, from: PeerKey, record: Arc<Record>) {
         if self.committed().state.index_of(&record.id()) != Ok(None) {
             return;
         }
@@ -200,7 +230,7 @@ impl Replica {
             }
             return Ok(());
         }
-        let records = self.verified_records(&block.records)?;
+        let records = self.records(&block.records)?;
         let context = context(block.height, block.time_ms);
         let decides = records.iter().any(|record| decides(record));
         {
@@ -275,15 +305,11 @@ impl Replica {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn verified_records(&self, records: &[Bytes]) -> Result<Vec<Arc<Record>>, RecordError> {
-        records.iter().map(|bytes| self.record(bytes)).collect()
-    }
-
     fn verified_blocks(&self, blocks: &[OrderedBlock]) -> Result<Vec<VerifiedBlock>, RecordError> {
         let verified = |block: &OrderedBlock| {
             Ok(VerifiedBlock {
                 context: context(block.height, block.time_ms),
-                records: self.verified_records(&block.records)?,
+                records: self.records(&block.records)?,
             })
         };
         blocks.iter().map(verified).collect()

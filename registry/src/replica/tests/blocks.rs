@@ -114,6 +114,21 @@ fn a_proposal_has_what_is_acceptable_there_and_nothing_else() {
 }
 
 #[test]
+fn neg_l01_records_that_are_checked_together_are_told_from_one_that_is_forged() {
+    let (network, replica, _directory) = replica();
+    let told = [1, 2, 3].map(|case| network.event(case, 0, 1));
+    let mut forged = told.clone().map(|record| bytes(&record).to_vec());
+    *forged[1].last_mut().unwrap() ^= 1;
+    let messages = forged.map(|record| (peer(0), Message::Record(record.into()).encode()));
+    replica.on_gossip_of_many(messages.to_vec());
+    let time_ms = block(1, &[]).time_ms;
+    assert_eq!(
+        replica.propose(&[], 1, time_ms),
+        [bytes(&told[0]), bytes(&told[2])]
+    );
+}
+
+#[test]
 fn a_proposal_stays_within_a_block() {
     let (network, replica, _directory) = replica();
     let count = registry_consensus::BLOCK_RECORDS_MAX + 10;
