@@ -70,3 +70,30 @@ async fn n3_n10_a_node_whose_disk_was_full_comes_back_without_repair() -> anyhow
     assert_holds(&faults::disks(&settings(1)?).await?);
     Ok(())
 }
+
+#[tokio::test]
+async fn n3_n9_a_node_with_an_old_copy_of_its_disk_follows_and_makes_no_other_ledger()
+-> anyhow::Result<()> {
+    let _turn = TURN.lock().await;
+    assert_holds(&faults::images(&settings(1)?).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn n1_n9_a_second_instance_refuses_the_same_data_and_makes_no_other_ledger_with_a_copy()
+-> anyhow::Result<()> {
+    let _turn = TURN.lock().await;
+    assert_holds(&faults::twins(&settings(1)?).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn n1_n10_nodes_exchanged_one_at_a_time_lose_no_submission() -> anyhow::Result<()> {
+    let _turn = TURN.lock().await;
+    let settings = settings(1)?;
+    let folder = tempfile::tempdir()?;
+    let other = folder.path().join("tegata-registry");
+    std::fs::copy(&settings.program, &other)?;
+    assert_holds(&faults::upgrades(&settings, &other).await?);
+    Ok(())
+}

@@ -1,6 +1,7 @@
 //! `cargo faults`: any number of faults of real nodes under load.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -27,6 +28,30 @@ struct Cli {
     /// Disks that are full for a while.
     #[arg(long)]
     disks: Option<usize>,
+    /// Old images of a disk that are put back.
+    #[arg(long)]
+    images: Option<usize>,
+    /// Second instances with the same keys.
+    #[arg(long)]
+    twins: Option<usize>,
+    /// Seconds of ten times as many clients as keep the network busy, after as many seconds with these.
+    #[arg(long)]
+    overload: Option<usize>,
+    /// Minutes of light faults of all kinds.
+    #[arg(long)]
+    soak: Option<usize>,
+    /// Rounds of exchanging every node for the build that --other names, and back.
+    #[arg(long, requires = "other")]
+    upgrades: Option<usize>,
+    /// Another build of the node.
+    #[arg(long)]
+    other: Option<PathBuf>,
+    /// Nodes with a wrong clock.
+    #[arg(long, requires = "faketime")]
+    clocks: Option<usize>,
+    /// libfaketime's shared object.
+    #[arg(long)]
+    faketime: Option<PathBuf>,
     /// Validators.
     #[arg(long, default_value_t = 4)]
     nodes: usize,
@@ -56,6 +81,13 @@ async fn main() -> ExitCode {
     }
 }
 
+/// A scenario that begins when it is awaited.
+type Running = Pin<Box<dyn Future<Output = anyhow::Result<Outcome>>>>;
+
+fn running(scenario: impl Future<Output = anyhow::Result<Outcome>> + 'static) -> Running {
+    Box::pin(scenario)
+}
+
 /// Whether nothing was violated.
 async fn run(cli: Cli) -> anyhow::Result<bool> {
     let program = match cli.program {
@@ -67,49 +99,64 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
     };
     let seed = cli.seed.unwrap_or_else(|| service::random::os().next_u64());
     eprintln!("seed {seed}");
-    let figures = [
-        cli.kills,
-        cli.cluster_kills,
-        cli.partitions,
-        cli.pauses,
-        cli.disks,
-    ];
-    let all = figures.iter().all(Option::is_none);
-    let settings = |figure: Option<usize>, otherwise| {
-        let times = figure.or(all.then_some(otherwise)).unwrap_or(0);
-        (times > 0).then(|| Settings {
-            program: program.clone(),
-            times,
-            nodes: cli.nodes,
-            clients: cli.clients,
-            seed,
-        })
+    let settings = |times| Settings {
+        program: program.clone(),
+        times,
+        nodes: cli.nodes,
+        clients: cli.clients,
+        seed,
     };
+    let mut outcomes: Vec<Running> = Vec::new();
+    let figures = [
+        (cli.kills, 6),
+        (cli.cluster_kills, 3),
+        (cli.partitions, 7),
+        (cli.pauses, 4),
+        (cli.disks, 2),
+        (cli.images, 1),
+        (cli.twins, 1),
+    ];
+    let special = [cli.overload, cli.soak, cli.upgrades, cli.clocks];
+    let all =
+        figures.iter().all(|(figure, _)| figure.is_none()) && special.iter().all(Option::is_none);
+    let figures = figures.map(|(figure, otherwise)| figure.or(all.then_some(otherwise)));
+    let [
+        kills,
+        cluster_kills,
+        partitions,
+        pauses,
+        disks,
+        images,
+        twins,
+    ] = figures.map(|figure| figure.filter(|times| *times > 0).map(settings));
+    let [overload, soak, upgrades, clocks] = special.map(|figure| figure.map(settings));
+    outcomes.extend(kills.map(|it| running(async move { faults::kills(&it).await })));
+    outcomes
+        .extend(cluster_kills.map(|it| running(async move { faults::cluster_kills(&it).await })));
+    outcomes.extend(partitions.map(|it| running(async move { faults::partitions(&it).await })));
+    outcomes.extend(pauses.map(|it| running(async move { faults::pauses(&it).await })));
+    outcomes.extend(disks.map(|it| running(async move { faults::disks(&it).await })));
+    outcomes.extend(images.map(|it| running(async move { faults::images(&it).await })));
+    outcomes.extend(twins.map(|it| running(async move { faults::twins(&it).await })));
+    outcomes.extend(overload.map(|it| running(async move { faults::overload(&it).await })));
+    outcomes.extend(soak.map(|it| running(async move { faults::soak(&it).await })));
+    if let (Some(it), Some(other)) = (upgrades, cli.other) {
+        let other = other.canonicalize()?;
+        outcomes.push(running(async move { faults::upgrades(&it, &other).await }));
+    }
+    if let (Some(it), Some(faketime)) = (clocks, cli.faketime) {
+        let faketime = faketime.canonicalize()?;
+        outcomes.push(running(async move { faults::clocks(&it, &faketime).await }));
+    }
     let mut holds = true;
-    let mut report = |outcome: Outcome| -> anyhow::Result<()> {
+    for outcome in outcomes {
+        let outcome = outcome.await?;
         holds &= outcome.holds();
         if cli.json {
             println!("{}", serde_json::to_string(&outcome)?);
         } else {
             println!("{outcome}");
         }
-        Ok(())
-    };
-    let [kills, cluster_kills, partitions, pauses, disks] = figures;
-    if let Some(settings) = settings(kills, 6) {
-        report(Box::pin(faults::kills(&settings)).await?)?;
-    }
-    if let Some(settings) = settings(cluster_kills, 3) {
-        report(Box::pin(faults::cluster_kills(&settings)).await?)?;
-    }
-    if let Some(settings) = settings(partitions, 7) {
-        report(Box::pin(faults::partitions(&settings)).await?)?;
-    }
-    if let Some(settings) = settings(pauses, 4) {
-        report(Box::pin(faults::pauses(&settings)).await?)?;
-    }
-    if let Some(settings) = settings(disks, 2) {
-        report(Box::pin(faults::disks(&settings)).await?)?;
     }
     Ok(holds)
 }

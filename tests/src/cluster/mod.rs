@@ -3,6 +3,7 @@
 pub mod disk;
 mod founding;
 pub mod history;
+mod image;
 pub mod load;
 mod log;
 pub mod node;
@@ -21,6 +22,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 use url::Url;
 
+pub use image::TwinData;
 pub use log::{Log, fetch_log};
 pub use node::Node;
 

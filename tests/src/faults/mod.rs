@@ -4,10 +4,15 @@
 //! same log (N1), and [`History::violations`](crate::cluster::history::History::violations) compares that log with what
 //! clients were told (N3, N4, N7).
 
+mod clocks;
+mod copies;
 mod disks;
 mod kills;
+mod overload;
 mod partitions;
 mod pauses;
+mod soak;
+mod upgrades;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,10 +24,15 @@ use rand_core::Rng;
 use serde::Serialize;
 use tokio::time::sleep;
 
+pub use clocks::clocks;
+pub use copies::{images, twins};
 pub use disks::disks;
 pub use kills::{cluster_kills, kills};
+pub use overload::overload;
 pub use partitions::partitions;
 pub use pauses::pauses;
+pub use soak::soak;
+pub use upgrades::upgrades;
 
 use crate::cluster::load::{Load, Pace};
 use crate::cluster::{Cluster, Log, Plan, fetch_log, tail};
