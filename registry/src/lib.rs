@@ -18,6 +18,7 @@ pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod cosigning;
+mod explorer;
 #[cfg(test)]
 mod fixture;
 pub mod fsck;

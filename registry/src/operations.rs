@@ -129,8 +129,13 @@ impl NodeOperations {
     pub(crate) fn answers(self: &Arc<Self>) -> Operations {
         let (ready, measured) = (Arc::clone(self), Arc::clone(self));
         Operations::new("tegata-registry", env!("CARGO_PKG_VERSION"))
-            .ready_if(move || ready.standing().readiness())
+            .ready_if(move || ready.readiness())
             .measuring(move |to| measured.measure(to))
+    }
+
+    /// What `/readyz` says.
+    pub(crate) fn readiness(&self) -> Readiness {
+        self.standing().readiness()
     }
 
     fn standing(&self) -> Standing {

@@ -3,6 +3,7 @@
 use crate::{
     api,
     config::NodeConfig,
+    explorer,
     operations::NodeOperations,
     replica::Replica,
     store::Store,
@@ -53,7 +54,8 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     let ticking = tokio::spawn(tick(replica.clone(), votes, operations.clone()));
     let relaying = tokio::spawn(replica.clone().relaying(relayed, config.relay.slot_ms));
     let (end, ended) = oneshot::channel::<()>();
-    let router = api::router(replica.clone());
+    let pages = explorer::router(&replica, &operations, &config.member);
+    let router = api::router(replica.clone()).merge(pages);
     let serving = server.run(router, operations.answers(), async {
         let _told_or_dropped = ended.await;
     });

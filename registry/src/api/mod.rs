@@ -12,6 +12,7 @@
 //! | GET /tile/{level}/{number} | | hashes, C2SP tlog-tiles | 400 404 |
 //! | GET /tile/entries/{number} | | entries, C2SP tlog-tiles | 400 404 |
 //! | GET /tile/blocks/{number} | | height and time of each entry's block | 400 404 |
+//! | GET /genesis | | the genesis file, whose SHA-256 is the network's id | |
 //! | GET /trusted-parties | | `{"checkpoint","document"}` | 404 503 |
 //! | GET /handovers?from=K | | `{"handovers":[{"checkpoint","document"}]}`, those with checkpoints of height K and above | 400 |
 //! | GET /cases/{case} | | `{"records":[index]}` | 400 404 |
@@ -21,11 +22,13 @@
 //! | PUT /status-lists/{digest} | `application/statuslist+jwt` | 204 | 400 404 413 415 |
 //! | GET /status-lists/{digest} | | the token | 400 404 |
 //! | GET /healthz | | `{"height","size","cosigned","cosigned_at"}`, as long as the process lives | |
+//! | GET /openapi.json | | this interface as OpenAPI 3.1 (`specs/registry-openapi.json`) | |
 //! | GET /readyz | | `ready`, or one word that says why not (`operations.rs`) | 503 |
 //!
 //! Problems are RFC 9457. Every request may be repeated: a record that stands already is answered with
 //! its receipt. Everything that is read is as of the latest checkpoint that a quorum signed.
 
+mod openapi;
 mod problem;
 mod proposals;
 mod read;
@@ -73,6 +76,7 @@ pub fn router(replica: Arc<Replica>) -> Router {
         .route("/consistency", get(read::consistency))
         .route("/finalization", get(read::finalization))
         .route("/tile/{*path}", get(tile::tile))
+        .route("/genesis", get(read::genesis))
         .route("/trusted-parties", get(read::trusted_parties))
         .route("/handovers", get(read::handovers))
         .route("/cases/{case}", get(read::case))
@@ -81,5 +85,6 @@ pub fn router(replica: Arc<Replica>) -> Router {
         .route("/proposals/{record}", get(proposals::one))
         .route("/status-lists/{digest}", status_list)
         .route("/healthz", get(read::health))
+        .route("/openapi.json", get(openapi::openapi))
         .with_state(replica)
 }

@@ -3,12 +3,16 @@
 use super::Replica;
 use crate::{
     cosigning::Cosigned,
+    state::State,
     store::{Entry, StoreError},
 };
 use bytes::Bytes;
-use protocol::registry::{
-    ApplicationId, CaseId, ContentDigest, Parties,
-    merkle::{self, TreeError, TreeHash},
+use protocol::{
+    Timestamp,
+    registry::{
+        ApplicationId, CaseId, ContentDigest, Parties,
+        merkle::{self, TreeError, TreeHash},
+    },
 };
 use std::sync::Arc;
 
@@ -58,6 +62,32 @@ impl Replica {
         self.consensus
             .get()
             .map_or(0, registry_consensus::Handle::tip)
+    }
+
+    /// Reads the state as of the last block on this node's disk, and the height of that block. Nothing commits meanwhile.
+    pub(crate) fn read_state<T>(&self, read: impl FnOnce(&State<'static>, u64) -> T) -> T {
+        let committed = self.committed();
+        read(&committed.state, committed.height)
+    }
+
+    /// The index of the first entry whose block is not before a time; the size of the ledger if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store does.
+    pub fn index_at(&self, time: Timestamp) -> Result<u64, StoreError> {
+        let (mut from, mut to) = (0, self.size());
+        while from < to {
+            let middle = from + (to - from) / 2;
+            let entry = self.store.entry(middle)?;
+            let entry = entry.ok_or(StoreError::Damaged("a missing entry"))?;
+            if entry.time < time {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        Ok(from)
     }
 
     /// Who takes part as of the last block on this node's disk.

@@ -279,6 +279,12 @@ impl<'below> State<'below> {
         self.governance.committee_of_epoch(epoch, committed)
     }
 
+    /// The committees that are adopted and not in force at this height.
+    #[must_use]
+    pub fn scheduled(&self, height: u64) -> Vec<protocol::registry::Committee> {
+        self.governance.scheduled(height)
+    }
+
     /// The first height above this one from which other members take part, if any are decided.
     #[must_use]
     pub fn next_change_of_committee(&self, height: u64) -> Option<u64> {

@@ -6,8 +6,10 @@
 )]
 
 mod audit;
+mod browser;
 mod cluster;
 mod definitions;
+mod explorer;
 mod faults;
 mod governance;
 mod history;

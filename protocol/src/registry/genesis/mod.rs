@@ -20,6 +20,8 @@ pub use trusted::{
 };
 
 pub(super) use canonical::canonical_json;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -66,6 +68,7 @@ struct Document {
 /// A network's start: its identity and its parties.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Genesis {
+    file: Arc<[u8]>,
     network: NetworkId,
     name: String,
     epochs: Epochs,
@@ -102,6 +105,7 @@ impl Genesis {
         }
         let cosigners = Cosigners::of(network, parties.members());
         Ok(Self {
+            file: file.into(),
             network,
             name: document.name,
             epochs: document.epoch_blocks,
@@ -132,6 +136,12 @@ impl Genesis {
         let mut text = serde_json::to_string_pretty(&document).expect(SERIALISABLE);
         text.push('\n');
         text
+    }
+
+    /// The file as it was read: its SHA-256 is the network's id.
+    #[must_use]
+    pub fn as_file(&self) -> &[u8] {
+        &self.file
     }
 
     /// The network's identity: the digest of its genesis file.
