@@ -65,6 +65,8 @@ fn path_of(site: &Site, wanted: &str) -> Result<Option<String>, StoreError> {
     }
     if let Ok(id) = wanted.parse::<RecordId>() {
         let index = site.replica.read_state(|state, _| state.index_of(&id));
+        let index =
+            index.map_err(|_unreadable| StoreError::Damaged("an entry that cannot be read"))?;
         return Ok(index.map(|index| format!("/records/{index}")));
     }
     let index = super::decimal::<u64>(wanted).filter(|index| *index < site.size());

@@ -12,7 +12,7 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 use protocol::registry::{Parties, record::Body};
 use serde::Deserialize;
 use service::{extract::Query, refusal::Refusal};
@@ -209,7 +209,7 @@ fn one(entry: &Read, parties: &Parties, language: Language) -> Markup {
     }
 }
 
-pub(super) fn fact(name: &str, value: Markup) -> Markup {
+pub(super) fn fact(name: &str, value: impl Render) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
 }
 

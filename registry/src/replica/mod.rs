@@ -32,12 +32,7 @@ use crate::{
 use protocol::{
     Timestamp,
     identity::SigningKey,
-    registry::{
-        Genesis,
-        checkpoint::Checkpoint,
-        merkle::TreeHash,
-        record::{Record, RecordError, UnverifiedRecord},
-    },
+    registry::{Genesis, checkpoint::Checkpoint, merkle::TreeHash, record::Record},
 };
 use registry_consensus::{Handle, Recipients};
 use serde_json::Value;

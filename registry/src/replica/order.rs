@@ -167,7 +167,7 @@ impl Application for Replica {
         for (from, message) in messages {
             match Message::decode(&message) {
                 Some(Message::Record(bytes)) => records.push((from, bytes)),
-                Some(Message::Checkpoint(_) | Message::Cell(_)) | None => {
+                Some(Message::Checkpoint(_) | Message::Wanted(_) | Message::Cell(_)) | None => {
                     self.on_gossip(from, message);
                 }
             }

@@ -88,6 +88,10 @@ impl Model {
         (committees <= 4).then_some(effect)
     }
 
+    fn effect_of(&self, proposal: &Proposal, height: u64) -> Option<u64> {
+        self.effect(&proposal.change, proposal.activation_height, height)
+    }
+
     /// Whether the ledger takes the record, as the specification says.
     pub(super) fn take(&mut self, record: &Record, height: u64) -> bool {
         let now = block(height).time;
@@ -103,15 +107,12 @@ impl Model {
         }
         let id = match record.body() {
             Body::Proposal(proposal) => {
-                let waiting = self
-                    .pending
-                    .values()
-                    .filter(|(waiting, by, _)| *by == author && waiting.expires >= now);
-                if proposal.expires <= now
-                    || waiting.count() >= 8
-                    || self
-                        .effect(&proposal.change, proposal.activation_height, height)
-                        .is_none()
+                let waiting = self.pending.values();
+                let own = |(waiting, by, _): &&(Proposal, KeyBytes, BTreeSet<KeyBytes>)| {
+                    *by == author && waiting.expires >= now
+                };
+                let too_many = waiting.filter(own).count() >= 8;
+                if proposal.expires <= now || too_many || self.effect_of(proposal, height).is_none()
                 {
                     return false;
                 }
@@ -131,11 +132,7 @@ impl Model {
                     return false;
                 }
                 let decides = counted(&members, approvals, Some(author)) >= quorum(members.len());
-                if decides
-                    && self
-                        .effect(&proposal.change, proposal.activation_height, height)
-                        .is_none()
-                {
+                if decides && self.effect_of(proposal, height).is_none() {
                     return false;
                 }
                 self.pending
@@ -156,9 +153,7 @@ impl Model {
         self.done.insert(record.id());
         let (proposal, _, approvals) = &self.pending[&id];
         if counted(&members, approvals, None) >= quorum(members.len()) {
-            let effect = self
-                .effect(&proposal.change, proposal.activation_height, height)
-                .unwrap();
+            let effect = self.effect_of(proposal, height).unwrap();
             self.adopted.push((effect, proposal.change.clone()));
             self.pending.remove(&id);
         }
