@@ -30,6 +30,35 @@ pub(crate) struct Browser {
     _profile: TempDir,
 }
 
+/// The browser, which speaks through its descriptors 3 and 4.
+fn launch(program: &str, profile: &Path, to: &Path, from: &Path) -> Child {
+    Command::new("sh")
+        .args(["-c", r#"exec "$0" "$@" 3<"$TO" 4>"$FROM""#, program])
+        .args([
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+        ])
+        .args([
+            "--remote-debugging-pipe",
+            "--hide-scrollbars",
+            "--disable-background-networking",
+        ])
+        .args(["--force-color-profile=srgb", "--disable-dev-shm-usage"])
+        .arg(format!(
+            "--user-data-dir={}",
+            profile.join("profile").display()
+        ))
+        .env("TO", to)
+        .env("FROM", from)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 impl Browser {
     /// None where there is no Chromium: the test says so, and checks the pages by HTTP alone.
     pub(crate) fn start() -> Option<Self> {
@@ -52,31 +81,7 @@ impl Browser {
             (path, open.unwrap())
         };
         let ((to_path, to), (from_path, from)) = (pipe("to"), pipe("from"));
-        let process = Command::new("sh")
-            .args(["-c", r#"exec "$0" "$@" 3<"$TO" 4>"$FROM""#, program])
-            .args([
-                "--headless=new",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--no-first-run",
-            ])
-            .args([
-                "--remote-debugging-pipe",
-                "--hide-scrollbars",
-                "--disable-background-networking",
-            ])
-            .args(["--force-color-profile=srgb", "--disable-dev-shm-usage"])
-            .arg(format!(
-                "--user-data-dir={}",
-                profile.path().join("profile").display()
-            ))
-            .env("TO", &to_path)
-            .env("FROM", &from_path)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let process = launch(program, profile.path(), &to_path, &from_path);
         let (heard, receiver) = channel();
         std::thread::spawn(move || {
             for message in BufReader::new(from).split(0) {
@@ -109,10 +114,10 @@ impl Browser {
         Some(browser)
     }
 
-    fn call(&mut self, method: &str, parameters: Value) -> Value {
+    fn call(&mut self, method: &str, parameters: impl Into<Value>) -> Value {
         self.calls += 1;
         let id = self.calls;
-        let mut message = json!({"id": id, "method": method, "params": parameters});
+        let mut message = json!({"id": id, "method": method, "params": parameters.into()});
         if let Some(session) = &self.session {
             message["sessionId"] = json!(session);
         }
@@ -182,6 +187,10 @@ impl Browser {
     }
 
     /// Waits until an expression is true.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "asks the page again after a pause, up to a deadline"
+    )]
     pub(crate) fn until(&mut self, expression: &str) {
         let begun = Instant::now();
         while self.evaluate(expression) != true {

@@ -429,6 +429,11 @@ async fn check_receipts(browser: &mut Browser, town: &Town) {
     let (_, text) = verdict(browser, cluster, "new", "ja", &good, "");
     assert!(text.contains("4 組織のうち 3 組織の署名が必要"), "{text}");
 
+    refuse_others(browser, cluster, &good, newest);
+}
+
+/// What is not quite this genuine receipt.
+fn refuse_others(browser: &mut Browser, cluster: &Cluster, good: &str, newest: u64) {
     let lines: Vec<&str> = good.lines().collect();
     let index = format!("index {newest}");
     let other_index = good.replacen(&index, "index 0", 1);
@@ -465,7 +470,7 @@ async fn check_receipts(browser: &mut Browser, town: &Town) {
         ("foreign", foreign, "", "a receipt of another registry"),
         (
             "other-fingerprint",
-            good.as_str(),
+            good,
             elsewhere.as_str(),
             "not the one of your fingerprint",
         ),

@@ -261,6 +261,18 @@ fn verified(receipts: &[(Vec<u8>, String)], committees: &Committees) -> Vec<Veri
     receipts.iter().map(verify).collect()
 }
 
+/// What the run was, for whoever reads its output.
+fn tell(entries: &[VerifiedEntry], changed: [u64; 3]) {
+    let heights = entries
+        .iter()
+        .map(|entry| entry.checkpoint().checkpoint().height);
+    println!(
+        "{} records acknowledged; members changed at {changed:?}; last height {:?}",
+        entries.len(),
+        heights.max(),
+    );
+}
+
 #[tokio::test]
 async fn n3_n6_members_come_go_and_change_keys_and_rules_change_while_fifty_clients_submit() {
     let mut consortium = Consortium::start().await;
@@ -331,15 +343,7 @@ async fn n3_n6_members_come_go_and_change_keys_and_rules_change_while_fifty_clie
         event.definition
     };
     assert!(entries.iter().any(|entry| version(entry) == 2));
-    println!(
-        "{} records acknowledged; members changed at {admitted}, {removed}, {rekeyed}; last height {}",
-        entries.len(),
-        entries
-            .iter()
-            .map(|entry| entry.checkpoint().checkpoint().height)
-            .max()
-            .unwrap(),
-    );
+    tell(&entries, [admitted, removed, rekeyed]);
     second_reader(&cluster, &receipts).await;
     auditor(&cluster);
     // The node of the former member has gone on, and ends when it is told to.

@@ -45,7 +45,7 @@ pub async fn clocks(settings: &Settings, faketime: &Path) -> anyhow::Result<Outc
 
 /// Whether the node's own log lines bear another time than this machine's, by more than ten seconds.
 fn is_wrong(log: &str) -> bool {
-    let times = log.lines().filter_map(|line| {
+    let mut times = log.lines().rev().filter_map(|line| {
         let line: serde_json::Value = serde_json::from_str(line).ok()?;
         line.get("timestamp")?
             .as_str()?
@@ -54,7 +54,7 @@ fn is_wrong(log: &str) -> bool {
     });
     let now = i64::try_from(service::clock::now().as_unix()).unwrap_or(i64::MAX);
     times
-        .last()
+        .next()
         .is_some_and(|time| (time.as_second() - now).abs() > 10)
 }
 
