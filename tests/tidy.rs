@@ -208,9 +208,11 @@ fn arrows_between_crates_point_where_they_may() {
 fn the_package_of_all_tests_depends_on_every_crate() {
     let members = members();
     let known = dependencies(&members["tests"]);
+    // The simulation is a harness of its own, with a build of the engine that no other needs.
+    let harnesses = ["tests", "registry-simulation"];
     let missing: Vec<_> = members
         .keys()
-        .filter(|name| *name != "tests" && !known.contains(*name))
+        .filter(|name| !harnesses.contains(&name.as_str()) && !known.contains(*name))
         .cloned()
         .collect();
     assert_none(&missing);
