@@ -74,6 +74,9 @@ pub enum Unshown {
 impl Unshown {
     pub(super) const fn advice(&self) -> &'static str {
         match self {
+            Self::Status(_, 503) => {
+                "name another member's node with --node: this one is starting, or its member takes no part any more"
+            }
             Self::Status(..) | Self::Malformed(_) => {
                 "name a registry node of this network with --node; it may be of an earlier build"
             }
