@@ -201,6 +201,59 @@ async fn what_no_quorum_has_signed_for_is_not_listed() {
 }
 
 #[tokio::test]
+async fn handovers_are_shown_from_a_height_on() {
+    let (network, replica, router, _directory) = node();
+    let proposal = network.proposal(0, Network::admission(1));
+    replica.commit(&block(5, &[&proposal])).unwrap();
+    for (path, count) in [("/handovers?from=5", 1), ("/handovers?from=6", 0)] {
+        let answer = send(&router, "GET", path, "", vec![]).await;
+        let body = axum::body::to_bytes(answer.into_body(), 65_536).await;
+        let body: serde_json::Value = serde_json::from_slice(&body.unwrap()).unwrap();
+        let handovers = body["handovers"].as_array().unwrap();
+        assert_eq!(handovers.len(), count, "{path}");
+        assert!(handovers.iter().all(|it| it["document"].is_string()));
+    }
+    for path in ["/handovers", "/handovers?from=-1", "/handovers?from=05"] {
+        let refused = send(&router, "GET", path, "", vec![]).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_of_no_member_shows_what_it_has_and_nothing_as_the_latest() {
+    for (peer, latest) in [(0, StatusCode::OK), (9, StatusCode::SERVICE_UNAVAILABLE)] {
+        let (network, replica, router, _directory) = node();
+        let record = network.event(1, 0, 1);
+        replica.commit(&block(1, &[&record])).unwrap();
+        let me = [crate::fixture::peer(peer)];
+        let _relayed = replica.start_relaying(Vec::new(), &me, 100).unwrap();
+        for (path, status) in [
+            ("/checkpoint", latest),
+            ("/trusted-parties", latest),
+            ("/entries/0", StatusCode::OK),
+            ("/proofs/0", StatusCode::OK),
+            ("/handovers?from=0", StatusCode::OK),
+        ] {
+            let answer = send(&router, "GET", path, "", vec![]).await;
+            assert_eq!(answer.status(), status, "{path}");
+        }
+        let standing = bytes(&record).to_vec();
+        let again = send(&router, "POST", "/records", "application/cbor", standing).await;
+        assert_eq!(
+            again.status(),
+            StatusCode::OK,
+            "what stands has its receipt"
+        );
+    }
+    let (network, replica, router, _directory) = node();
+    let nobody = [crate::fixture::peer(9)];
+    let _relayed = replica.start_relaying(Vec::new(), &nobody, 100).unwrap();
+    let new = bytes(&network.event(1, 0, 1)).to_vec();
+    let refused = send(&router, "POST", "/records", "application/cbor", new).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
 async fn an_outcome_is_taken_for_relaying_and_other_bodies_are_not() {
     let (network, replica, router, _directory) = node();
     let [batch, designation, received, _decided] = network.application();

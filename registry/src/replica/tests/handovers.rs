@@ -1,23 +1,12 @@
 //! Decisions on members, and what readers are shown of them.
 
-use crate::fixture::{NOW, Network, block, governor, key};
+use crate::fixture::{NOW, Network, block, key};
 use protocol::registry::{
     KeyBytes, ProcessDefinition,
     checkpoint::{Committees, Handover},
     governance::Change,
-    record::{Body, Proposal, Record},
 };
 use registry_consensus::Application as _;
-
-/// The only member decides alone.
-fn decided(network: &Network, change: Change) -> Record {
-    let body = Body::Proposal(Box::new(Proposal {
-        activation_height: 0,
-        expires: NOW.plus_seconds(1_000),
-        change,
-    }));
-    Record::sign(network.genesis.network(), body, &governor(0))
-}
 
 fn another_key(network: &Network, seed: u8) -> Change {
     let mut member = network.genesis.parties().members()[0].clone();
@@ -56,11 +45,11 @@ fn readers_are_shown_each_decision_on_members_and_no_other() {
     replica
         .commit(&block(1, &[&network.event(1, 0, 1)]))
         .unwrap();
-    let definition = decided(&network, another_definition(&network));
+    let definition = network.proposal(0, another_definition(&network));
     replica.commit(&block(2, &[&definition])).unwrap();
     assert_eq!(replica.handovers(0), []);
 
-    let rekeyed = decided(&network, another_key(&network, 77));
+    let rekeyed = network.proposal(0, another_key(&network, 77));
     let opened = network.event(2, 0, 1);
     replica.commit(&block(3, &[&rekeyed, &opened])).unwrap();
     assert_eq!(replica.handovers(0).len(), 1);
@@ -77,11 +66,11 @@ fn handovers_that_the_store_has_lost_are_announced_again() {
     let (network, directory) = (Network::of(1), tempfile::tempdir().unwrap());
     {
         let replica = network.replica(0, directory.path());
-        let first = decided(&network, another_key(&network, 77));
+        let first = network.proposal(0, another_key(&network, 77));
         replica.commit(&block(1, &[&first])).unwrap();
         let opened = network.event(2, 0, 1);
         replica.commit(&block(2, &[&opened])).unwrap();
-        let second = decided(&network, another_key(&network, 78));
+        let second = network.proposal(0, another_key(&network, 78));
         let event = network.event(2, 1, 2);
         replica.commit(&block(4, &[&event, &second])).unwrap();
         assert_eq!(replica.handovers(0).len(), 2);

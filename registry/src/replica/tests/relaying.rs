@@ -9,7 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use protocol::{
-    registry::{receipt::verify_receipt, record::Record},
+    registry::{KeyBytes, governance::Change, receipt::verify_receipt, record::Record},
     relay::relay_key,
 };
 use registry_consensus::Application as _;
@@ -77,6 +77,35 @@ async fn what_is_no_outcome_or_against_the_rules_is_not_relayed() {
         SubmitError::Rejected(Rejection::NotAuthorised)
     ));
     running.abort();
+}
+
+#[tokio::test]
+async fn a_node_relays_as_long_as_the_members_know_it_by_one_of_its_keys() {
+    for (keys, goes_on) in [(vec![peer(0)], false), (vec![peer(0), peer(5)], true)] {
+        let (network, replica, _directory) = replica(1);
+        let [batch, designation, received, _] = network.application();
+        let mut member = network.genesis.parties().members()[0].clone();
+        member.consensus_key = KeyBytes::from_bytes(*peer(5).as_bytes());
+        let rekeyed = network.proposal(0, Change::UpdateMember { member });
+        replica.commit(&block(1, &[&batch, &designation])).unwrap();
+        replica.commit(&block(2, &[&rekeyed])).unwrap();
+        let own = vec![relay_key(&key(0)).unwrap()];
+        let relayed = replica.start_relaying(own, &keys, SLOT_MS).unwrap();
+        let running = tokio::spawn(replica.clone().relaying(relayed, SLOT_MS));
+        assert!(replica.is_members());
+        let first = replica.relay(received.as_bytes()).await.unwrap();
+        assert_eq!(first, Relayed::Waits);
+
+        // The epoch in which the change holds.
+        replica.commit(&block(2_000, &[])).unwrap();
+        assert_eq!(replica.is_members(), goes_on);
+        let begun = std::time::Instant::now();
+        while replica.relay(received.as_bytes()).await.is_ok() != goes_on {
+            assert!(begun.elapsed().as_secs() < 10, "other members are adopted");
+            tokio::task::yield_now().await;
+        }
+        running.abort();
+    }
 }
 
 #[tokio::test]
