@@ -159,9 +159,9 @@ impl Browser {
 
     /// A window of this size.
     pub(crate) fn resize(&mut self, width: u32, height: u32) {
-        let phone = width < 700;
+        // As a phone it would make room for what is too wide, and nobody would notice.
         let metrics =
-            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone});
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", metrics);
     }
 

@@ -11,16 +11,10 @@ const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 pub(super) async fn asset(Path(file): Path<String>) -> Response {
     let (content_type, body) = match file.as_str() {
-        "style.css" => ("text/css; charset=utf-8", include_str!("assets/style.css")),
-        "icon.svg" => ("image/svg+xml", include_str!("assets/icon.svg")),
-        "check.mjs" => (
-            "text/javascript; charset=utf-8",
-            include_str!("assets/check.mjs"),
-        ),
-        "page.mjs" => (
-            "text/javascript; charset=utf-8",
-            include_str!("assets/page.mjs"),
-        ),
+        "style.css" => ("text/css; charset=utf-8", include_str!("style.css")),
+        "icon.svg" => ("image/svg+xml", include_str!("icon.svg")),
+        "check.mjs" => ("text/javascript; charset=utf-8", include_str!("check.mjs")),
+        "page.mjs" => ("text/javascript; charset=utf-8", include_str!("page.mjs")),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     let headers = [
