@@ -171,6 +171,7 @@ pub mod identity;
 pub mod issuance;
 pub mod json;
 pub mod kyc;
+pub mod planted;
 pub mod presentation;
 pub mod problem;
 pub mod registry;

@@ -10,6 +10,7 @@
 //!
 //! A copy that is less than [`NOTED_EVERY`] blocks older is not recognised, nor is one that replaces the keys as well.
 
+use protocol::planted::{Bug, planted};
 use registry_consensus::{Ballot, PeerKey, Vote};
 use std::{
     fs::File,
@@ -112,7 +113,7 @@ impl Ballot for Votes {
                 let whole = epoch == noted.epoch
                     && in_data.is_some_and(|in_data| in_data >= noted)
                     && (!started || self.engine_has_files()?);
-                if !whole {
+                if !whole && !planted(Bug::ForgetfulBallot) {
                     return Ok(Vote::Observer);
                 }
                 noted.height

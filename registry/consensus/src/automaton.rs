@@ -5,6 +5,7 @@ use crate::{
     block::{Block, RoundContext},
     config::Timing,
     engine::Scheme,
+    planted::{Bug, planted},
 };
 use commonware_consensus::{
     Heightable as _,
@@ -54,8 +55,7 @@ impl<E: Clock + Spawner> commonware_consensus::Application<E> for Automaton {
         let due = runtime.current() + idle;
         loop {
             self.wake.mark_unchanged();
-            let time_ms =
-                unix_ms(runtime.current()).max(parent.inner().time_ms().saturating_add(1));
+            let time_ms = block_time(unix_ms(runtime.current()), parent.inner());
             let records = self.records(&runtime, &ancestors, height, time_ms).await?;
             let idle = runtime.current() < due;
             if !records.is_empty() || !idle {
@@ -79,7 +79,8 @@ impl<E: Clock + Spawner> commonware_consensus::Application<E> for Automaton {
         let (Some(block), Some(parent)) = (ancestry.next().await, ancestry.next().await) else {
             return std::future::pending().await;
         };
-        if block.inner().time_ms() <= parent.inner().time_ms() {
+        let later = block.inner().time_ms() > parent.inner().time_ms();
+        if !later && !planted(Bug::TimeGoesBack) {
             return false;
         }
         wait_for_clock(&runtime, block.inner().time_ms(), self.timing.skew_ms_max).await;
@@ -168,6 +169,14 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Option<T> {
     let task = runtime.child(name).shared(true);
     task.spawn(move |_| async move { work() }).await.ok()
+}
+
+/// A block's time: what the leader's clock shows, and always later than the block before.
+fn block_time(clock_ms: u64, parent: &Block) -> u64 {
+    if planted(Bug::TimeGoesBack) {
+        return clock_ms;
+    }
+    clock_ms.max(parent.time_ms().saturating_add(1))
 }
 
 /// Waits until `time_ms` is no more than `skew_ms` ahead of the clock.

@@ -33,6 +33,7 @@ mod engine;
 pub mod fuzzing;
 mod gossip;
 mod node;
+pub mod planted;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 #[cfg(test)]

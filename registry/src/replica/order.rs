@@ -16,6 +16,7 @@ use crate::{
 use bytes::Bytes;
 use protocol::{
     Timestamp,
+    planted::{Bug, planted},
     registry::{
         checkpoint::Checkpoint,
         record::{Record, RecordError},
@@ -94,7 +95,13 @@ impl Application for Replica {
         let context = context(block.height, block.time_ms);
         // A record whose standing cannot be read gets no vote either; the commit will end this node.
         let acceptable = |record: &Arc<Record>| state.apply(record, &context).is_ok();
-        if records.iter().all(acceptable) {
+        let valid = records.iter().all(acceptable);
+        drop(state);
+        drop(committed);
+        if valid && planted(Bug::EarlyCommit) {
+            let _untold = self.commit(block);
+        }
+        if valid {
             Verdict::Valid
         } else {
             Verdict::Invalid

@@ -21,6 +21,7 @@ pub use quorum::Cosigners;
 use super::merkle::{ProofError, TreeHash, verify_consistency};
 use super::note::{NoteError, NoteSignature, UnverifiedNote, write_note};
 use crate::Timestamp;
+use crate::planted::{Bug, planted};
 
 /// Why a note is not a checkpoint of this network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -168,6 +169,9 @@ impl VerifiedCheckpoint {
     ///
     /// Fails unless the proof shows that all records of the older ledger stand unchanged in this one.
     pub fn verify_extends(&self, older: &Self, proof: &[TreeHash]) -> Result<(), ProofError> {
+        if planted(Bug::SmallerLedger) && self.size() < older.size() {
+            return Ok(());
+        }
         verify_consistency(proof, older.size(), older.root(), self.size(), self.root())
     }
 }

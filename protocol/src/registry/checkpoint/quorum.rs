@@ -3,6 +3,7 @@
 use super::{Checkpoint, CheckpointError};
 use crate::Timestamp;
 use crate::identity::SigningKey;
+use crate::planted::{Bug, planted};
 use crate::registry::note::{KeyKind, NoteError, NoteKey, NoteSignature, Signer};
 use crate::registry::{KeyBytes, Member, NetworkId};
 
@@ -44,8 +45,11 @@ impl Cosigners {
 
     /// How many members have to sign: all but the third of them that may be faulty.
     #[must_use]
-    pub const fn quorum(&self) -> usize {
+    pub fn quorum(&self) -> usize {
         let members = self.keys.len();
+        if planted(Bug::SmallQuorum) {
+            return members.saturating_sub(1) / 3 * 2;
+        }
         members - members.saturating_sub(1) / 3
     }
 

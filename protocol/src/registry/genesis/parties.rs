@@ -10,6 +10,7 @@ use super::{GenesisError, ProcessDefinition, process};
 
 use crate::credential::ClaimPath;
 use crate::identity::PublicKey;
+use crate::planted::{Bug, planted};
 use crate::registry::record::Author;
 
 const MEMBERS_MAX: usize = 64;
@@ -222,10 +223,9 @@ impl Parties {
     /// The process definition that is active in a block of this height.
     #[must_use]
     pub fn process_definition_at(&self, height: u64) -> &ProcessDefinition {
-        let active = self
-            .process_definitions
-            .iter()
-            .rfind(|definition| definition.activation_height <= height);
+        let active = self.process_definitions.iter().rfind(|definition| {
+            definition.activation_height <= height || planted(Bug::EarlyDefinition)
+        });
         active.expect("the first definition is active from the start")
     }
 }

@@ -16,6 +16,8 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
+use crate::planted::{Bug, planted};
+
 /// No tree of a 64-bit size needs a longer proof.
 pub const PROOF_HASHES_MAX: usize = 64;
 
@@ -43,7 +45,9 @@ impl TreeHash {
     #[must_use]
     pub fn of_leaf(data: &[u8]) -> Self {
         let mut hash = Sha256::new();
-        hash.update([0x00]);
+        if !planted(Bug::LeafWithoutPrefix) {
+            hash.update([0x00]);
+        }
         hash.update(data);
         Self(hash.finalize().into())
     }

@@ -17,6 +17,7 @@ use crate::{
     committee::{Committee, Vote},
     config::{PeerKey, Timing},
     delivery::{self, Deliveries, DeliveryError},
+    planted::{Bug, planted},
 };
 use commonware_consensus::{
     CertifiableAutomaton, Epochable as _, Heightable as _, Relay, Reporter,
@@ -218,7 +219,7 @@ where
         };
         let votes = scheme.is_some();
         // A journal with votes of this node cannot be opened by who does not vote: an older copy may hold one.
-        let partition = if votes {
+        let partition = if votes || planted(Bug::OneJournal) {
             self.storage.votes(epoch)
         } else {
             self.storage.followed(epoch)
@@ -233,6 +234,10 @@ where
                 .as_ref()
                 .clone(),
         };
+        if planted(Bug::ForgottenVotes) {
+            let _absent =
+                commonware_runtime::Storage::remove(&self.runtime, &partition, None).await;
+        }
         let voting = self.voting(epoch, scheme, floor, partition);
         let engine = self.start(epoch, voting).await;
         let engine = engine.map_err(|_closed| Ended::Stopped)?;

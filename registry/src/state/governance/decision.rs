@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::Timestamp;
+use protocol::planted::{Bug, planted};
 use protocol::registry::record::{Approval, Author, Body, Proposal, Record};
 use protocol::registry::{KeyBytes, Member, Parties, RecordId};
 
@@ -216,7 +217,8 @@ impl Governance {
         block: &BlockContext,
     ) -> Result<(), Rejection> {
         let parties = self.parties_at(block.height);
-        if pending.approvers(parties).count() < parties.quorum() {
+        let spared = usize::from(planted(Bug::FewApprovals));
+        if pending.approvers(parties).count() < parties.quorum() - spared {
             self.pending.insert(record, Arc::new(pending));
             return Ok(());
         }
