@@ -6,6 +6,7 @@
 //! the same.
 
 mod disk;
+mod liar;
 mod machine;
 mod network;
 mod storage;
@@ -13,9 +14,10 @@ mod testimony;
 mod world;
 
 pub use disk::{Disk, DiskError, Image, OpenFile, Trouble};
+pub use liar::Contradiction;
 pub use machine::Skew;
 pub use network::Counts;
-pub use world::{Link, Timer, Twin, World};
+pub use world::{Link, Maker, Timer, Twin, World};
 
 use crate::{committee::CommitteeError, config::PeerKey};
 use commonware_runtime::{Runner as _, Supervisor as _, deterministic};

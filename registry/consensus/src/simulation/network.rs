@@ -1,7 +1,11 @@
 //! The wire between members: loss, delay and partitions are the simulated network's; repeating, garbling and
 //! withholding are done here, at the ends.
 
-use super::{Channel, testimony::Testimony};
+use super::{
+    Channel,
+    liar::{Contradiction, Liar},
+    testimony::Testimony,
+};
 use bytes::Bytes;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{
@@ -25,6 +29,7 @@ struct Habits {
     random: u64,
     repeated_percent: u64,
     garblers: BTreeSet<PublicKey>,
+    liars: BTreeMap<PublicKey, Liar>,
     withheld: BTreeMap<(PublicKey, Channel), BTreeSet<PublicKey>>,
     counts: Counts,
     testimony: Testimony,
@@ -41,6 +46,8 @@ pub struct Counts {
     pub repeated: u64,
     /// Messages that a member sent garbled.
     pub garbled: u64,
+    /// Votes that a member contradicted.
+    pub contradicted: u64,
     /// Messages that a member did not send to all for whom they were meant.
     pub withheld: u64,
 }
@@ -52,6 +59,7 @@ impl Wire {
             random: seed,
             repeated_percent: 0,
             garblers: BTreeSet::new(),
+            liars: BTreeMap::new(),
             withheld: BTreeMap::new(),
             counts: Counts::default(),
             testimony: Testimony::default(),
@@ -66,6 +74,10 @@ impl Wire {
         self.lock().garblers.insert(member.clone());
     }
 
+    pub(super) fn contradict(&self, member: &PublicKey, liar: Liar) {
+        self.lock().liars.insert(member.clone(), liar);
+    }
+
     pub(super) fn withhold(
         &self,
         member: &PublicKey,
@@ -75,12 +87,6 @@ impl Wire {
         self.lock()
             .withheld
             .insert((member.clone(), channel), victims);
-    }
-
-    pub(super) fn behave(&self, member: &PublicKey) {
-        let mut habits = self.lock();
-        habits.garblers.remove(member);
-        habits.withheld.retain(|(other, _), _| other != member);
     }
 
     /// The members that signed two votes of which one forbids the other.
@@ -98,6 +104,20 @@ impl Wire {
 }
 
 impl Habits {
+    /// What a lying member says besides its vote, or instead of it.
+    fn contradict(&mut self, from: &PublicKey, vote: &mut IoBuf) -> Option<Message<PublicKey>> {
+        let liar = self.liars.get(from)?;
+        let how = liar.how;
+        let other = liar.contradict(vote)?;
+        self.counts.contradicted += 1;
+        match how {
+            Contradiction::Both => return Some((from.clone(), other)),
+            Contradiction::Either if self.below(2) == 0 => *vote = other,
+            Contradiction::Either => {}
+        }
+        None
+    }
+
     /// A number below `bound` (splitmix64).
     fn below(&mut self, bound: u64) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -195,13 +215,14 @@ impl Receiver for Incoming {
         if self.channel == Channel::Votes {
             habits.testimony.hear(&from, &bytes);
             habits.counts.votes = habits.testimony.heard();
+            self.again = habits.contradict(&from, &mut bytes);
         }
         if habits.garblers.contains(&from) && habits.below(4) == 0 {
             habits.counts.garbled += 1;
             bytes = garbled(&bytes, &mut habits);
         }
         let percent = habits.repeated_percent;
-        if habits.below(100) < percent {
+        if habits.below(100) < percent && self.again.is_none() {
             habits.counts.repeated += 1;
             self.again = Some((from.clone(), bytes.clone()));
         }

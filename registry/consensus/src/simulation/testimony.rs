@@ -26,13 +26,7 @@ struct Ballots {
 impl Testimony {
     /// Takes a message of the channel of votes, on which members send their own votes only.
     pub(super) fn hear(&mut self, from: &PublicKey, message: &IoBuf) {
-        // Votes of several epochs share the channel: the epoch comes first, in seven bits a byte.
-        let length = message.as_ref().iter().take_while(|byte| **byte >= 0x80);
-        let Some(vote) = message.as_ref().get(length.count() + 1..) else {
-            return;
-        };
-        let vote = Bytes::copy_from_slice(vote);
-        let Ok(vote) = Vote::<Scheme, BlockDigest>::decode(vote) else {
+        let Some((_, vote)) = read_vote(message) else {
             return;
         };
         self.heard += 1;
@@ -66,4 +60,14 @@ impl Testimony {
     pub(super) fn contradictions(&self) -> Vec<PublicKey> {
         self.contradictions.iter().cloned().collect()
     }
+}
+
+/// A message of the channel of votes: the epoch's bytes, and the vote.
+pub(super) fn read_vote(message: &IoBuf) -> Option<(&[u8], Vote<Scheme, BlockDigest>)> {
+    // Votes of several epochs share the channel: the epoch comes first, in seven bits a byte.
+    let bytes = message.as_ref();
+    let length = bytes.iter().take_while(|byte| **byte >= 0x80).count();
+    let (epoch, vote) = bytes.split_at_checked(length + 1)?;
+    let vote = Vote::decode(Bytes::copy_from_slice(vote)).ok()?;
+    Some((epoch, vote))
 }

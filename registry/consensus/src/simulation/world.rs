@@ -3,12 +3,13 @@
 use super::{
     Channel,
     disk::Disk,
+    liar::{Contradiction, Liar},
     machine::{Machine, Skew},
     network::{Counts, Incoming, Outgoing, Wire},
 };
 use crate::{
     application::Application,
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, ConsensusKey},
     engine::{self, BEACON_QUOTA, BLOCK_QUOTA, Channels, Identity, QUOTA},
     node::{self, Handle, NodeError},
 };
@@ -84,12 +85,11 @@ struct Instance {
     broken: Arc<OnceLock<String>>,
 }
 
+/// What makes an application of an engine's handle.
+pub type Maker = Box<dyn FnOnce(Handle) -> Arc<dyn Application>>;
+
 /// One of two nodes with the same key: its disk, its configuration, and what makes its application.
-pub type Twin = (
-    Disk,
-    Config,
-    Box<dyn FnOnce(Handle) -> Arc<dyn Application>>,
-);
+pub type Twin = (Disk, Config, Maker);
 
 /// All members.
 pub struct World {
@@ -137,8 +137,9 @@ impl World {
         &mut self,
         member: usize,
         config: Config,
-        application: impl FnOnce(Handle) -> Arc<dyn Application>,
+        application: impl FnOnce(Handle) -> Arc<dyn Application> + 'static,
     ) -> Result<(), NodeError> {
+        let application = Box::new(application);
         let channels = self.channels(member).await?;
         let disk = self.seat(member)?.disk.clone();
         let channels = channels.map(|channel, sender, receiver| {
@@ -316,19 +317,26 @@ impl World {
         }
     }
 
+    /// From now on the member signs votes that contradict its own.
+    pub fn contradict(
+        &self,
+        member: usize,
+        how: Contradiction,
+        key: &ConsensusKey,
+        network: &[u8; 32],
+    ) {
+        if let Some(seat) = self.seats.get(member) {
+            let liar = Liar::new(how, key, network);
+            self.wire.contradict(&seat.key, liar);
+        }
+    }
+
     /// From now on the member sends nothing on a channel to the victims.
     pub fn withhold(&self, member: usize, channel: Channel, victims: &[usize]) {
         let keys = victims.iter().filter_map(|victim| self.seats.get(*victim));
         let keys = keys.map(|seat| seat.key.clone()).collect();
         if let Some(seat) = self.seats.get(member) {
             self.wire.withhold(&seat.key, channel, keys);
-        }
-    }
-
-    /// Ends garbling and withholding.
-    pub fn behave(&self, member: usize) {
-        if let Some(seat) = self.seats.get(member) {
-            self.wire.behave(&seat.key);
         }
     }
 
@@ -393,7 +401,7 @@ impl World {
         member: usize,
         disk: Disk,
         config: &Config,
-        application: impl FnOnce(Handle) -> Arc<dyn Application>,
+        application: Maker,
         channels: Channels<Outgoing, Incoming>,
     ) -> Result<(), NodeError> {
         config.check()?;

@@ -234,6 +234,12 @@ impl Disk {
 }
 
 impl OpenFile {
+    /// The file's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// How long the file is.
     ///
     /// # Errors
