@@ -235,6 +235,32 @@ fn big_libraries_stay_behind_their_crate() {
     assert_none(&complaints);
 }
 
+/// Mistakes on purpose are made where somebody asks for them on the command line, and never in a product.
+#[test]
+fn only_the_simulation_can_plant_mistakes_and_not_by_default() {
+    let mut complaints = Vec::new();
+    for (name, manifest) in members() {
+        let features = manifest.get("features").and_then(Value::as_table);
+        for (feature, parts) in features.into_iter().flatten() {
+            let plants = parts.to_string().contains("planted");
+            if plants && (name != "registry-simulation" || feature != "planted") {
+                complaints.push(format!("{name}: {feature} plants mistakes"));
+            }
+        }
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let Some(table) = manifest.get(section).and_then(Value::as_table) else {
+                continue;
+            };
+            for (dependency, value) in table {
+                if value.to_string().contains("planted") {
+                    complaints.push(format!("{name}: {dependency} comes with mistakes"));
+                }
+            }
+        }
+    }
+    assert_none(&complaints);
+}
+
 #[test]
 fn versions_and_lints_come_from_the_workspace() {
     let mut complaints = Vec::new();

@@ -1,166 +1,148 @@
-//! Clients: they submit the records of cases until they have receipts, and remember what they were shown.
+//! Clients: they submit the records of cases until they have receipts, try wrong ones, and read.
 
 use crate::{
-    network::{CODES, Network},
+    desk::{Answer, Desk},
+    network::CODES,
     plan::{below, rng},
 };
-use protocol::registry::receipt::verify_receipt;
-use registry::replica::Replica;
-use registry_consensus::simulation::Timer;
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
-use tokio::sync::watch;
+use protocol::registry::record::Record;
+use rand_chacha::ChaCha20Rng;
+use registry::state::Rejection;
+use std::time::Duration;
 
 /// A client that was refused or cut off tries another node after this time.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Readers look this often.
+const GLANCE: Duration = Duration::from_millis(200);
+/// The code that closes a case.
+const CLOSED: u16 = 6;
 
-/// A node that can be asked, until its sender of the second part is dropped.
-#[derive(Clone)]
-pub(crate) struct Access {
-    pub(crate) replica: Arc<Replica>,
-    pub(crate) gone: watch::Receiver<()>,
+/// A step of a case.
+#[derive(Clone, Copy)]
+struct Step {
+    case: [u8; 16],
+    place: (u32, u16),
 }
 
-/// A record that was acknowledged.
-#[derive(Clone)]
-pub(crate) struct Receipt {
-    pub(crate) record: Vec<u8>,
-    pub(crate) index: u64,
-    pub(crate) text: String,
-}
-
-/// What clients share with the story; clones are the same.
-#[derive(Clone)]
-pub(crate) struct Desk {
-    pub(crate) network: Network,
-    pub(crate) timer: Timer,
-    nodes: Arc<Mutex<Vec<Option<Access>>>>,
-    receipts: Arc<Mutex<Vec<Receipt>>>,
-    violations: Arc<Mutex<Vec<String>>>,
-    closing: Arc<AtomicBool>,
-    busy: Arc<AtomicUsize>,
-}
-
-impl Desk {
-    pub(crate) fn new(network: Network, timer: Timer) -> Self {
-        let nodes = vec![None; network.members];
-        Self {
-            network,
-            timer,
-            nodes: Arc::new(Mutex::new(nodes)),
-            receipts: Arc::default(),
-            violations: Arc::default(),
-            closing: Arc::default(),
-            busy: Arc::default(),
-        }
-    }
-
-    pub(crate) fn set(&self, member: usize, access: Option<Access>) {
-        if let Some(node) = lock(&self.nodes).get_mut(member) {
-            *node = access;
-        }
-    }
-
-    pub(crate) fn node(&self, member: usize) -> Option<Access> {
-        lock(&self.nodes).get(member).cloned().flatten()
-    }
-
-    pub(crate) fn receipts(&self) -> Vec<Receipt> {
-        lock(&self.receipts).clone()
-    }
-
-    pub(crate) fn violations(&self) -> Vec<String> {
-        lock(&self.violations).clone()
-    }
-
-    /// No new cases are begun; who works on one goes on to its end.
-    pub(crate) fn close(&self) {
-        self.closing.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_idle(&self) -> bool {
-        self.busy.load(Ordering::Relaxed) == 0
-    }
-
-    fn violation(&self, what: String) {
-        lock(&self.violations).push(what);
-    }
-
-    /// Works on cases until the desk closes.
-    pub(crate) async fn client(self, number: u8, seed: u64) {
-        self.busy.fetch_add(1, Ordering::Relaxed);
-        let mut rng = rng(seed ^ u64::from(number) << 56);
-        let mut case = 0u8;
-        while !self.closing.load(Ordering::Relaxed) {
-            case = case.wrapping_add(1);
-            let mut name = [number; 16];
-            name[0] = case;
-            for (sequence, code) in (0..).zip(CODES) {
-                if below(&mut rng, 6) == 0 {
-                    // Out of its turn, or again with another code: nobody may take it.
-                    let wrong = self.network.event(name, sequence + 1, 6);
-                    self.try_once(&mut rng, wrong.as_bytes()).await;
-                }
-                let record = self.network.event(name, sequence, code);
-                let index = self.insist(&mut rng, record.as_bytes()).await;
-                if below(&mut rng, 4) == 0 {
-                    let again = self.insist(&mut rng, record.as_bytes()).await;
-                    if again != index {
-                        self.violation(format!("N4: one record stands at {index} and at {again}"));
-                    }
+/// Works on cases until the desk closes.
+pub(crate) async fn work(desk: Desk, number: u8, seed: u64) {
+    desk.begin();
+    let mut rng = rng(seed ^ u64::from(number) << 56);
+    let mut name = [number; 16];
+    name[0] = 0;
+    while !desk.is_closing() {
+        name[0] = name[0].wrapping_add(1);
+        for place in (0..).zip(CODES) {
+            let step = Step { case: name, place };
+            try_wrong(&desk, &mut rng, step).await;
+            let (record, index) = insist(&desk, &mut rng, step).await;
+            if below(&mut rng, 4) == 0 {
+                let again = repeat(&desk, &mut rng, &record).await;
+                if again != index {
+                    desk.violation(format!("N4: one record stands at {index} and at {again}"));
                 }
             }
         }
-        self.busy.fetch_sub(1, Ordering::Relaxed);
     }
+    desk.end();
+}
 
-    /// Submits a record until there is a receipt.
-    async fn insist(&self, rng: &mut rand_chacha::ChaCha20Rng, record: &[u8]) -> u64 {
-        loop {
-            if let Some(index) = self.try_once(rng, record).await {
-                return index;
-            }
-            self.timer.sleep(PAUSE).await;
-        }
+/// What nobody may take: a later step, or the last one before its turn.
+async fn try_wrong(desk: &Desk, rng: &mut ChaCha20Rng, step: Step) {
+    let (sequence, code) = step.place;
+    let (version, key) = desk.customs();
+    let wrong = match below(rng, 12) {
+        0 => (sequence + 1, CLOSED),
+        1 if code != CLOSED => (sequence, CLOSED),
+        _ => return,
+    };
+    let wrong = desk.network.event(step.case, wrong, version, key);
+    if let Some(access) = desk.any_node(rng) {
+        desk.submit(access, wrong.as_bytes()).await;
     }
+}
 
-    async fn try_once(&self, rng: &mut rand_chacha::ChaCha20Rng, record: &[u8]) -> Option<u64> {
-        let access = self.node(below(rng, self.network.members))?;
-        self.submit(access, record).await
+/// Submits a step until there is a receipt: as the customs are, and as they turn out to be.
+async fn insist(desk: &Desk, rng: &mut ChaCha20Rng, step: Step) -> (Record, u64) {
+    let mut customs = vec![desk.customs()];
+    if below(rng, 8) == 0 {
+        // Perhaps the next definition is active already.
+        customs.insert(0, (2, desk.customs().1));
     }
-
-    /// Submits a record to one node; none unless it gives a receipt.
-    pub(crate) async fn submit(&self, mut access: Access, record: &[u8]) -> Option<u64> {
-        let answer = tokio::select! {
-            biased;
-            _ = access.gone.changed() => return None,
-            answer = access.replica.submit(record) => answer,
+    let mut turn = 0;
+    loop {
+        let (version, key) = customs.get(turn % customs.len()).copied().unwrap_or((1, 0));
+        turn += 1;
+        let record = desk.network.event(step.case, step.place, version, key);
+        let answer = match desk.any_node(rng) {
+            Some(access) => desk.submit(access, record.as_bytes()).await,
+            None => Answer::Silence,
         };
-        let text = answer.ok()?;
-        match verify_receipt(&text, record, self.network.genesis.committees()) {
-            Ok(entry) => {
-                let index = entry.index();
-                let record = record.to_vec();
-                lock(&self.receipts).push(Receipt {
-                    record,
-                    index,
-                    text,
-                });
-                Some(index)
+        let other = match answer {
+            Answer::Recorded(index) => {
+                desk.set_customs((version, key));
+                return (record, index);
             }
-            Err(error) => {
-                self.violation(format!("N3: a receipt does not hold: {error}"));
-                None
+            Answer::Rejected(Rejection::InactiveDefinition { active }) => (active, key),
+            Answer::Rejected(Rejection::NotAuthorised) => (version, 1 - key),
+            Answer::Rejected(_) | Answer::Silence => (version, key),
+        };
+        if !customs.contains(&other) {
+            customs.push(other);
+        }
+        desk.timer.sleep(PAUSE).await;
+    }
+}
+
+/// Submits a record again until there is a receipt.
+async fn repeat(desk: &Desk, rng: &mut ChaCha20Rng, record: &Record) -> u64 {
+    loop {
+        if let Some(access) = desk.any_node(rng)
+            && let Answer::Recorded(index) = desk.submit(access, record.as_bytes()).await
+        {
+            return index;
+        }
+        desk.timer.sleep(PAUSE).await;
+    }
+}
+
+/// Reads what nodes show until the desk closes and everybody has gone; now and then one shows the oldest ledger as if it
+/// were the newest.
+pub(crate) async fn read(desk: Desk, seed: u64) {
+    let mut rng = rng(seed ^ 0xff << 48);
+    while !(desk.is_closing() && desk.is_idle()) {
+        desk.timer.sleep(GLANCE).await;
+        for seat in 0..desk.network.seats() {
+            let Some(access) = desk.node(seat) else {
+                continue;
+            };
+            if desk.parties(&access).is_some() {
+                admit(&desk, &access);
             }
+        }
+        if below(&mut rng, 8) == 0
+            && let Some(oldest) = desk.reader.oldest()
+            && let Err(back) = desk.reader.admit(&oldest, &[])
+        {
+            desk.violation(back);
         }
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn admit(desk: &Desk, access: &crate::desk::Access) {
+    let Some(latest) = access.replica.latest() else {
+        return;
+    };
+    let newest = desk.reader.newest();
+    let size = newest.map_or(0, |newest| newest.size());
+    let proof = match access.replica.consistency(size, None) {
+        Ok(Some(proof)) => proof.hashes,
+        // A node that is behind shows a smaller ledger.
+        Ok(None) => Vec::new(),
+        // Its disk fails it.
+        Err(_) => return,
+    };
+    if let Err(back) = desk.reader.admit(&latest.checkpoint, &proof) {
+        desk.violation(back);
+    }
 }

@@ -1,21 +1,23 @@
-//! The nodes of one run: the real application on simulated machines, each with a directory for its ledger.
+//! The nodes of one run: the real application on simulated machines, each with a directory for its notes on votes.
 
 use crate::{
-    client::{Access, Desk},
-    network::{Network, cosigning_key},
+    desk::{Access, Desk},
+    ledger::LedgerDisk,
+    network::{Network, consensus_key, cosigning_key},
     plan::Lie,
+    player::Player,
+    witness::Witness,
 };
-use bytes::Bytes;
 use protocol::Timestamp;
 use registry::{
     clock::Clock,
     replica::Replica,
-    store::{Store, StoreError},
+    store::{self, Grain, Store},
     votes::Votes,
 };
 use registry_consensus::{
-    Application, Ballot, CommitError, Committee, OrderedBlock, PeerKey, Verdict, Vote,
-    simulation::{Disk, Image, Link, Timer, Twin, World},
+    Application, Ballot, Handle, PeerKey, Vote,
+    simulation::{Disk, Image, Link, Maker, Timer, Twin, World},
 };
 use std::{
     fs, io,
@@ -28,9 +30,13 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 const TICK: Duration = Duration::from_secs(1);
-/// Until the store of a node that has ended can be opened again.
-const UNLOCKED_WITHIN: Duration = Duration::from_secs(5);
 const TURN: Duration = Duration::from_millis(1);
+/// So fine that the few records of a run make marks, runs, and runs of runs.
+const GRAIN: Grain = Grain {
+    entries: 32,
+    postings: 64,
+    runs: 3,
+};
 
 /// How messages travel when nothing is wrong.
 pub(crate) const FAIR: Link = Link {
@@ -43,7 +49,10 @@ pub(crate) const FAIR: Link = Link {
 pub(crate) struct Cluster {
     pub(crate) world: World,
     pub(crate) desk: Desk,
+    pub(crate) witness: Witness,
     network: Network,
+    /// An instant and the simulated time that it stands for: one for all, or what they measure would not agree.
+    origin: (Instant, Duration),
     directory: TempDir,
     places: Vec<Place>,
 }
@@ -75,53 +84,6 @@ impl Clock for MachineClock {
     }
 }
 
-/// A member that proposes what breaks the rules.
-struct Liar {
-    honest: Arc<Replica>,
-    records: Vec<Bytes>,
-}
-
-impl Application for Liar {
-    fn committed_height(&self) -> u64 {
-        self.honest.committed_height()
-    }
-
-    fn propose(&self, ancestors: &[OrderedBlock], height: u64, time_ms: u64) -> Vec<Bytes> {
-        let mut records = self.honest.propose(ancestors, height, time_ms);
-        let which = usize::try_from(height).unwrap_or(0) % self.records.len().max(1);
-        records.extend(self.records.get(which).cloned());
-        records
-    }
-
-    fn validate(&self, _ancestors: &[OrderedBlock], _block: &OrderedBlock) -> Verdict {
-        Verdict::Valid
-    }
-
-    fn commit(&self, block: &OrderedBlock) -> Result<(), CommitError> {
-        self.honest.commit(block)
-    }
-
-    fn committee(&self, epoch: u64) -> Option<Committee> {
-        self.honest.committee(epoch)
-    }
-
-    fn change_awaits(&self) -> bool {
-        self.honest.change_awaits()
-    }
-
-    fn keep_from(&self) -> u64 {
-        self.honest.keep_from()
-    }
-
-    fn on_gossip(&self, from: PeerKey, message: Bytes) {
-        self.honest.on_gossip(from, message);
-    }
-
-    fn on_gossip_of_many(&self, messages: Vec<(PeerKey, Bytes)>) {
-        self.honest.on_gossip_of_many(messages);
-    }
-}
-
 /// The second of twins votes without asking.
 struct Always;
 
@@ -145,25 +107,32 @@ impl Cluster {
             stop: Vec::new(),
             image: None,
         };
+        let origin = (Instant::now(), world.timer().elapsed());
         let cluster = Self {
+            origin,
             world,
             desk,
+            witness: Witness::default(),
             directory,
-            places: (0..network.members).map(place).collect(),
+            places: (0..network.seats()).map(place).collect(),
             network,
         };
         cluster.links(|_, _| Some(FAIR)).await;
         Ok(cluster)
     }
 
-    pub(crate) fn members(&self) -> usize {
-        self.network.members
+    /// The machines that have a node, or had one: the newcomer's comes last.
+    pub(crate) fn seats(&self) -> Vec<usize> {
+        let founders = self.network.members;
+        (0..self.network.seats())
+            .filter(|seat| *seat < founders || self.world.is_started(*seat))
+            .collect()
     }
 
     /// Sets all links.
     pub(crate) async fn links(&self, link: impl Fn(usize, usize) -> Option<Link>) {
-        for from in 0..self.members() {
-            for to in (0..self.members()).filter(|to| *to != from) {
+        for from in 0..self.network.seats() {
+            for to in (0..self.network.seats()).filter(|to| *to != from) {
                 self.world.link(from, to, link(from, to)).await;
             }
         }
@@ -178,7 +147,13 @@ impl Cluster {
         match &lie {
             Lie::Garbles => self.world.garble(member),
             Lie::Withholds(channel, victim) => self.world.withhold(member, *channel, &[*victim]),
-            Lie::InvalidBlocks | Lie::Twins(_) => {}
+            Lie::Votes(how) => {
+                let network = self.network.genesis.network();
+                let key = consensus_key(member);
+                self.world
+                    .contradict(member, *how, &key, network.as_bytes());
+            }
+            Lie::InvalidBlocks | Lie::Twins(_) | Lie::Forks => {}
         }
         if let Some(place) = self.places.get_mut(member) {
             place.lie = Some(lie);
@@ -193,49 +168,22 @@ impl Cluster {
         let lie = place.lie.clone();
         let (stop, gone) = watch::channel(());
         let mut stops = vec![stop];
-        let replica = self.open(member, "ledger")?;
+        let (replica, application) = self.open(member, self.world.disk(member), lie.as_ref())?;
         let network = self.network.clone();
         let votes = Arc::new(self.votes(member));
         let config = network.config(member, votes.clone());
         let started = match lie {
             Some(Lie::Twins(first)) => {
-                let other = self.open(member, "twin")?;
+                let disk = Disk::default();
+                let (other, second) = self.open(member, disk.clone(), None)?;
                 stops.push(self.tick(&other, None));
-                let one = replica.clone();
                 let nodes: [Twin; 2] = [
-                    (
-                        self.world.disk(member),
-                        config,
-                        Box::new(move |handle| {
-                            one.connect(handle);
-                            one
-                        }),
-                    ),
-                    (
-                        Disk::default(),
-                        network.config(member, Arc::new(Always)),
-                        Box::new(move |handle| {
-                            other.connect(handle);
-                            other
-                        }),
-                    ),
+                    (self.world.disk(member), config, application),
+                    (disk, network.config(member, Arc::new(Always)), second),
                 ];
                 self.world.start_twins(member, &first, nodes).await
             }
-            lie => {
-                let application = replica.clone();
-                let start = |handle| -> Arc<dyn Application> {
-                    application.connect(handle);
-                    match lie {
-                        Some(Lie::InvalidBlocks) => Arc::new(Liar {
-                            records: refused(&network),
-                            honest: application,
-                        }),
-                        _ => application,
-                    }
-                };
-                self.world.start(member, config, start).await
-            }
+            _ => self.world.start(member, config, application).await,
         };
         started.map_err(|error| error.to_string())?;
         stops.push(self.tick(&replica, Some(votes)));
@@ -246,32 +194,35 @@ impl Cluster {
         Ok(())
     }
 
-    fn open(&self, member: usize, name: &str) -> Result<Arc<Replica>, String> {
+    /// A member's ledger, and what makes the application over it.
+    fn open(
+        &self,
+        member: usize,
+        disk: Disk,
+        lie: Option<&Lie>,
+    ) -> Result<(Arc<Replica>, Maker), String> {
         let timer = self.world.clock(member);
-        let clock = MachineClock {
-            origin: (Instant::now(), timer.elapsed()),
+        let clock = Arc::new(MachineClock {
+            origin: self.origin,
             timer,
-        };
+        });
         let now = clock.now();
         let genesis = self.network.genesis.clone();
-        let path = self.path(member, name);
-        let begun = Instant::now();
-        let store = loop {
-            match Store::open(&path, genesis.network()) {
-                Ok(store) => break store,
-                // A reader on a thread of its own may still hold the store of the node that ended.
-                Err(StoreError::Disk(error))
-                    if error.kind() == io::ErrorKind::ResourceBusy
-                        && begun.elapsed() < UNLOCKED_WITHIN =>
-                {
-                    std::thread::yield_now();
-                }
-                Err(error) => return Err(format!("opening the store: {error:?}")),
-            }
-        };
-        let replica = Replica::open(genesis, store, vec![cosigning_key(member)], now)
+        let disk: Arc<dyn store::disk::Disk> = Arc::new(LedgerDisk::new(disk));
+        let store = Store::on(&disk, genesis.network(), GRAIN)
+            .map_err(|error| format!("opening the store: {error:?}"))?;
+        let keys = vec![cosigning_key(member, 0), cosigning_key(member, 1)];
+        let replica = Replica::open(genesis, store, keys, now)
             .map_err(|error| format!("opening the ledger: {error:?}"))?;
-        Ok(Arc::new(replica.with_clock(Arc::new(clock))))
+        let replica = Arc::new(replica.with_clock(clock.clone()));
+        let (plays, witness) = (replica.clone(), self.witness.clone());
+        let (network, lie) = (self.network.clone(), lie.cloned());
+        let start = move |handle: Handle| -> Arc<dyn Application> {
+            plays.connect(handle.clone());
+            let role = (member, lie.as_ref(), &network);
+            Arc::new(Player::new(plays, witness, handle, clock, role))
+        };
+        Ok((replica, Box::new(start)))
     }
 
     fn path(&self, member: usize, name: &str) -> PathBuf {
@@ -290,7 +241,7 @@ impl Cluster {
         // Two tasks that wait on one channel are woken in an order that no seed settles.
         let (stop, mut gone) = watch::channel(());
         let (replica, timer) = (Arc::downgrade(replica), self.world.timer());
-        let (clock, origin) = (Instant::now(), timer.elapsed());
+        let (clock, origin) = self.origin;
         self.world.spawn(async move {
             loop {
                 tokio::select! {
@@ -347,8 +298,7 @@ impl Cluster {
     /// Keeps a copy of all that a member's machine holds.
     pub(crate) fn keep_image(&mut self, member: usize) -> io::Result<()> {
         let kept = self.path(member, "image");
-        copy(&self.path(member, "ledger"), &kept.join("ledger"))?;
-        copy(&self.path(member, "data"), &kept.join("data"))?;
+        copy(&self.path(member, "data"), &kept)?;
         let image = self.world.disk(member).image();
         if let Some(place) = self.places.get_mut(member) {
             place.image = Some((image, kept));
@@ -367,28 +317,11 @@ impl Cluster {
         };
         self.release(member).await;
         self.world.disk(member).restore(&image, "");
-        for part in ["ledger", "data"] {
-            let place = self.path(member, part);
-            fs::remove_dir_all(&place)?;
-            copy(&kept.join(part), &place)?;
-        }
+        let place = self.path(member, "data");
+        fs::remove_dir_all(&place)?;
+        copy(&kept, &place)?;
         Ok(true)
     }
-}
-
-/// Records that no honest member accepts: out of their turn, of no process, with a byte changed.
-fn refused(network: &Network) -> Vec<Bytes> {
-    let bytes = |record: protocol::registry::record::Record| record.as_bytes().to_vec();
-    let mut forged = bytes(network.event([200; 16], 0, 1));
-    if let Some(last) = forged.last_mut() {
-        *last ^= 1;
-    }
-    let wrong = [
-        bytes(network.event([201; 16], 5, 2)),
-        bytes(network.event([202; 16], 0, 6)),
-        forged,
-    ];
-    wrong.into_iter().map(Bytes::from).collect()
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

@@ -1,18 +1,12 @@
-//! `cargo sim`: the registry's nodes as they are, on simulated machines, with faults drawn from seeds.
-//!
-//! Each seed draws a plan of faults ([`plan`]), runs the nodes and clients through it ([`run`]), and checks the
-//! invariants of the ledger afterwards ([`check`]). `specs/faults.md` says what is covered and what is not.
-
-mod check;
-mod client;
-mod cluster;
-mod network;
-mod plan;
-mod run;
+//! `cargo sim`: runs the registry through faults that are drawn from seeds.
 
 use clap::Parser;
-use run::Outcome;
-use std::{collections::BTreeMap, panic, process::ExitCode};
+use registry_simulation::{
+    Outcome,
+    campaign::{Campaign, SEEDS_FOR_ALL_KINDS, run_all},
+    planted::MISTAKES,
+};
+use std::{panic, process::ExitCode, thread};
 
 /// Runs the registry through faults that are drawn from seeds.
 #[derive(Parser)]
@@ -24,9 +18,15 @@ struct Arguments {
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// On how many threads; as many as there are processors if not said.
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Says what each seed did.
     #[arg(long)]
     verbose: bool,
+    /// Plants each mistake in turn, and fails unless every one is found within the seeds.
+    #[arg(long)]
+    planted: bool,
 }
 
 fn main() -> ExitCode {
@@ -35,57 +35,79 @@ fn main() -> ExitCode {
         // What panics on a simulated machine ends a simulated process, and is told by the run.
         panic::set_hook(Box::new(|_| {}));
     }
-    let mut records = 0;
-    let mut violations = 0;
-    let mut fired: BTreeMap<&'static str, u64> = BTreeMap::new();
-    for seed in arguments.from..arguments.from.saturating_add(arguments.seeds) {
-        let outcome = once(seed);
-        let mut found = outcome.violations;
-        if seed == arguments.from && once(seed).trace != outcome.trace {
-            found.push("N13: the same seed did not give the same history".to_owned());
-        }
-        for violation in &found {
-            println!("seed {seed}: {violation}");
-        }
-        if !found.is_empty() {
-            println!("seed {seed}: again with: cargo sim -- --seeds 1 --from {seed} --verbose");
-        }
-        if arguments.verbose {
-            println!(
-                "seed {seed}: {} records, {:?}",
-                outcome.records, outcome.fired
-            );
-        }
-        records += outcome.records;
-        violations += found.len();
-        for (name, count) in outcome.fired {
-            *fired.entry(name).or_default() += count;
-        }
-    }
-    for (name, count) in &fired {
-        println!("{count:>8} {name}");
-    }
-    println!(
-        "seeds {}, records final {records}, violations {violations}",
-        arguments.seeds
-    );
-    if violations == 0 {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let campaign = Campaign {
+        from: arguments.from,
+        seeds: arguments.seeds,
+        jobs: arguments.jobs.unwrap_or(processors),
+        mistake: None,
+        ends_early: false,
+    };
+    let good = if arguments.planted {
+        find_planted(&campaign)
+    } else {
+        find_violations(&campaign, arguments.verbose)
+    };
+    if good {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
 }
 
-/// A run that panics has failed.
-fn once(seed: u64) -> Outcome {
-    panic::catch_unwind(|| run::run(seed)).unwrap_or_else(|panic| {
-        let said = panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-        Outcome {
-            violations: vec![format!("the run broke off: {}", said.unwrap_or_default())],
-            ..Outcome::default()
+fn find_violations(campaign: &Campaign, verbose: bool) -> bool {
+    let told = |seed: u64, outcome: &Outcome| {
+        for violation in &outcome.violations {
+            println!("seed {seed}: {violation}");
         }
-    })
+        if !outcome.violations.is_empty() {
+            println!("seed {seed}: again with: cargo sim -- --seeds 1 --from {seed} --verbose");
+        }
+        if verbose {
+            println!(
+                "seed {seed}: {} records, {:?}",
+                outcome.records, outcome.fired
+            );
+        }
+    };
+    let report = run_all(campaign, &told);
+    for (kind, count) in &report.fired {
+        println!("{count:>8} {kind}");
+    }
+    let missing = report.never_fired();
+    let complete = missing.is_empty() || report.seeds < SEEDS_FOR_ALL_KINDS;
+    if !complete {
+        println!("never happened, so these seeds do not count: {missing:?}");
+    }
+    println!(
+        "seeds {}, records final {}, violations {}",
+        report.seeds,
+        report.records,
+        report.violations.len()
+    );
+    complete && report.violations.is_empty()
+}
+
+fn find_planted(campaign: &Campaign) -> bool {
+    if !cfg!(feature = "planted") {
+        println!("mistakes are planted only in a build with --features planted");
+        return false;
+    }
+    let mut all = true;
+    for (mistake, what) in MISTAKES {
+        let campaign = Campaign {
+            mistake: Some(mistake),
+            ends_early: true,
+            ..*campaign
+        };
+        let report = run_all(&campaign, &|_, _| {});
+        match report.violations.first() {
+            Some((seed, violation)) => println!("{what}: seed {seed}: {violation}"),
+            None => {
+                all = false;
+                println!("{what}: not found in {} seeds", report.seeds);
+            }
+        }
+    }
+    all
 }

@@ -1,4 +1,4 @@
-//! A consortium to simulate: its genesis, its keys, and the records of its issuer.
+//! A consortium to simulate: its genesis, its keys, the records of its issuer, and what its members decide.
 
 #![expect(
     clippy::expect_used,
@@ -6,11 +6,13 @@
 )]
 
 use protocol::{
+    Timestamp,
     identity::{Algorithm, SigningKey},
     registry::{
         CaseId, Commitment, Epochs, Genesis, Issuer, KeyBytes, KeySet, Member, MemberRole,
-        ProcessDefinition, Step,
-        record::{Body, CaseEvent, Record},
+        ProcessDefinition, RecordId, Step,
+        governance::Change,
+        record::{Approval, Body, CaseEvent, Proposal, Record},
     },
 };
 use registry_consensus::{Ballot, Config, ConsensusKey, PeerKey, Timing};
@@ -22,66 +24,29 @@ pub(crate) const CODES: [u16; 3] = [1, 2, 6];
 pub(crate) const BEGIN: u64 = 1_700_000_000;
 
 /// Short, so that a run sees several epochs.
-const EPOCH_BLOCKS: u64 = 50;
+const EPOCH_BLOCKS: u64 = 20;
+/// Proposals are open for longer than any run.
+const TERM_SECONDS: u64 = 86_400;
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
 /// The members and what they agreed on.
 #[derive(Clone)]
 pub(crate) struct Network {
     pub(crate) genesis: Arc<Genesis>,
+    /// The members of the genesis file; the one after them may be admitted.
     pub(crate) members: usize,
 }
 
 impl Network {
     pub(crate) fn of(members: usize) -> Self {
-        let member = |n: usize| Member {
-            name: format!("member{n}.example"),
-            role: MemberRole::Company,
-            url: "http://127.0.0.1:1".to_owned().try_into().expect("a URL"),
-            peer_address: format!("127.0.0.1:{}", 7200 + n),
-            consensus_key: public(&key(100 + n)),
-            cosigning_key: public(&key(n)),
-            governance_key: public(&key(200 + n)),
-            validator: true,
-            suspended: false,
-        };
-        let issuer = Issuer {
-            id: "https://issuer.example"
-                .to_owned()
-                .try_into()
-                .expect("a URL"),
-            name: "Issuer".to_owned(),
-            member: "member0.example".to_owned(),
-            record_key: public(&issuer()),
-            application_key: KeyBytes::from_bytes([1; 32]),
-            trust_anchors: Vec::new(),
-            jwks: KeySet { keys: Vec::new() },
-            retired: false,
-            former_record_keys: Vec::new(),
-        };
-        let step = |code: u16, name: &str, after: &[u16]| Step {
-            code,
-            name: name.to_owned(),
-            after: after.to_vec(),
-            terminal: code == 6,
-        };
-        let definition = ProcessDefinition {
-            version: 1,
-            activation_height: 0,
-            steps: vec![
-                step(1, "opened", &[]),
-                step(2, "identity_document", &[1]),
-                step(6, "closed", &[2]),
-            ],
-        };
-        let all = (0..members).map(member).collect();
+        let all = (0..members).map(|member| founder(member, 0)).collect();
         let file = Genesis::to_json(
             "Simulation",
             Epochs::of_blocks(EPOCH_BLOCKS).expect("a length of epochs"),
             all,
-            vec![issuer],
+            vec![the_issuer(0)],
             Vec::new(),
-            vec![definition],
+            vec![definition(1)],
         );
         Self {
             genesis: Arc::new(Genesis::parse(file.as_bytes()).expect("a genesis")),
@@ -89,17 +54,13 @@ impl Network {
         }
     }
 
-    /// How many members have to sign, reckoned here.
-    pub(crate) fn quorum(&self) -> usize {
-        self.members - self.faulty_max()
-    }
-
-    pub(crate) fn faulty_max(&self) -> usize {
-        (self.members - 1) / 3
+    /// How many machines there are: one more than members at first.
+    pub(crate) const fn seats(&self) -> usize {
+        self.members + 1
     }
 
     pub(crate) fn peers(&self) -> Vec<PeerKey> {
-        (0..self.members)
+        (0..self.seats())
             .map(|n| consensus_key(n).public_key())
             .collect()
     }
@@ -117,28 +78,106 @@ impl Network {
         }
     }
 
-    pub(crate) fn event(&self, case: [u8; 16], sequence: u32, code: u16) -> Record {
+    /// A step of a case, signed with the issuer's key of a generation.
+    pub(crate) fn event(&self, case: [u8; 16], step: (u32, u16), version: u32, key: u8) -> Record {
         let body = Body::CaseEvent(CaseEvent {
             case: CaseId::from_bytes(case),
-            sequence,
-            code,
-            definition: 1,
+            sequence: step.0,
+            code: step.1,
+            definition: version,
             commitment: Commitment::from_bytes([9; 32]),
         });
-        Record::sign(self.genesis.network(), body, &issuer())
+        Record::sign(self.genesis.network(), body, &issuer(key))
+    }
+
+    pub(crate) fn proposal(&self, member: usize, activation_height: u64, change: Change) -> Record {
+        let body = Body::Proposal(Box::new(Proposal {
+            activation_height,
+            expires: Timestamp::from_unix(BEGIN + TERM_SECONDS),
+            change,
+        }));
+        Record::sign(self.genesis.network(), body, &governor(member))
+    }
+
+    pub(crate) fn approval(&self, member: usize, proposal: RecordId) -> Record {
+        let body = Body::Approval(Approval { proposal });
+        Record::sign(self.genesis.network(), body, &governor(member))
     }
 }
 
-pub(crate) fn cosigning_key(member: usize) -> SigningKey {
-    key(member)
+/// A member, with the cosigning key of a generation.
+pub(crate) fn founder(member: usize, generation: u8) -> Member {
+    Member {
+        name: name(member),
+        role: MemberRole::Company,
+        url: "http://127.0.0.1:1".to_owned().try_into().expect("a URL"),
+        peer_address: format!("127.0.0.1:{}", 7200 + member),
+        consensus_key: public(&key(100 + member)),
+        cosigning_key: public(&cosigning_key(member, generation)),
+        governance_key: public(&governor(member)),
+        validator: true,
+        suspended: false,
+    }
 }
 
-fn consensus_key(member: usize) -> ConsensusKey {
+/// The issuer, with the record key of a generation.
+pub(crate) fn the_issuer(generation: u8) -> Issuer {
+    let id = "https://issuer.example".to_owned();
+    Issuer {
+        id: id.try_into().expect("a URL"),
+        name: "Issuer".to_owned(),
+        member: name(0),
+        record_key: public(&issuer(generation)),
+        application_key: KeyBytes::from_bytes([1; 32]),
+        trust_anchors: Vec::new(),
+        jwks: KeySet { keys: Vec::new() },
+        retired: false,
+        former_record_keys: Vec::new(),
+    }
+}
+
+/// The process definition of a version; the second one has a step more that no case needs.
+pub(crate) fn definition(version: u32) -> ProcessDefinition {
+    let step = |code: u16, name: &str, after: &[u16]| Step {
+        code,
+        name: name.to_owned(),
+        after: after.to_vec(),
+        terminal: code == 6,
+    };
+    let mut steps = vec![
+        step(1, "opened", &[]),
+        step(2, "identity_document", &[1]),
+        step(6, "closed", &[2]),
+    ];
+    if version > 1 {
+        steps.insert(2, step(3, "second_look", &[2]));
+    }
+    ProcessDefinition {
+        version,
+        activation_height: 0,
+        steps,
+    }
+}
+
+pub(crate) fn name(member: usize) -> String {
+    format!("member{member}.example")
+}
+
+/// A member's key for checkpoints: it may change once.
+pub(crate) fn cosigning_key(member: usize, generation: u8) -> SigningKey {
+    key(member + 50 * usize::from(generation))
+}
+
+pub(crate) fn consensus_key(member: usize) -> ConsensusKey {
     ConsensusKey::from_secret(&secret(100 + member)).expect("a secret")
 }
 
-fn issuer() -> SigningKey {
-    key(250)
+fn governor(member: usize) -> SigningKey {
+    key(200 + member)
+}
+
+fn issuer(generation: u8) -> SigningKey {
+    key(240 + usize::from(generation))
 }
 
 fn key(seed: usize) -> SigningKey {

@@ -1,14 +1,15 @@
-//! One run: the plan of a seed, and what is checked after it.
+//! One run: the plan of a seed, how it goes, and when it is over.
 
 use crate::{
-    check,
-    cluster::{Cluster, FAIR},
+    assembly, client,
+    cluster::Cluster,
     network::{BEGIN, Network},
-    plan::{Fault, Lie, Plan, Ways, rng},
+    plan::{Lie, Plan, rng},
+    planted::{Mistake, plant},
 };
-use futures::future::join_all;
+use futures::future::{join_all, join3};
 use rand_chacha::ChaCha20Rng;
-use registry_consensus::simulation::{Link, World, simulate};
+use registry_consensus::simulation::{Contradiction, World, simulate};
 use std::{collections::BTreeMap, time::Duration};
 
 const CLIENTS: u8 = 8;
@@ -22,19 +23,60 @@ const N10_FINAL: Duration = Duration::from_secs(30);
 /// After the faults: until all nodes and clients have what they are owed.
 const N10_SETTLED: Duration = Duration::from_secs(120);
 
+/// All that is to happen over many runs.
+pub const KINDS: [&str; 28] = [
+    "kill",
+    "power",
+    "torn write",
+    "power of all",
+    "disk",
+    "partition",
+    "loss and delay",
+    "repeated messages",
+    "clock",
+    "old image",
+    "invalid proposer",
+    "garbler",
+    "garbled messages",
+    "withholder",
+    "withheld messages",
+    "twins",
+    "conflicter",
+    "equivocator",
+    "contradicted votes",
+    "forker",
+    "forker shown to all",
+    "member admitted",
+    "member removed",
+    "member suspended",
+    "cosigning key changed",
+    "record key changed",
+    "definition activated",
+    "minority heard",
+];
+
 /// What became of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    pub(crate) records: usize,
-    pub(crate) violations: Vec<String>,
-    /// How often each class of fault happened.
-    pub(crate) fired: BTreeMap<&'static str, u64>,
+pub struct Outcome {
+    /// How many records stand on the ledger.
+    pub records: usize,
+    /// What was violated.
+    pub violations: Vec<String>,
+    /// How often each kind of fault happened.
+    pub fired: BTreeMap<&'static str, u64>,
     /// The digest of all that happened.
-    pub(crate) trace: String,
+    pub trace: String,
 }
 
-/// Runs a seed.
-pub(crate) fn run(seed: u64) -> Outcome {
+/// Runs a seed, with a mistake planted in the nodes and readers, but not in what checks them.
+pub fn run(seed: u64, mistake: Option<Mistake>) -> Outcome {
+    plant(mistake);
+    let outcome = history(seed);
+    plant(None);
+    outcome
+}
+
+fn history(seed: u64) -> Outcome {
     let mut rng = rng(seed);
     let plan = Plan::draw(&mut rng);
     let network = Network::of(plan.members);
@@ -70,11 +112,12 @@ fn failed(why: String) -> Outcome {
     }
 }
 
-struct Story {
-    cluster: Cluster,
-    network: Network,
-    outcome: Outcome,
-    rng: ChaCha20Rng,
+/// A run as it goes.
+pub(crate) struct Story {
+    pub(crate) cluster: Cluster,
+    pub(crate) network: Network,
+    pub(crate) outcome: Outcome,
+    pub(crate) rng: ChaCha20Rng,
     /// The members whose nodes may end by themselves: their disk fails them.
     expected: Vec<bool>,
 }
@@ -85,16 +128,19 @@ impl Story {
             self.cluster.lie(*member, lie.clone());
             self.fired(lie_name(lie));
         }
-        for member in 0..self.cluster.members() {
+        for member in 0..plan.members {
             self.start(member).await;
         }
         // One task, so that what wakes them all does not decide who is first.
-        let clients = (0..CLIENTS).map(|client| self.cluster.desk.clone().client(client, seed));
-        let clients: Vec<_> = clients.collect();
-        let work = async move { drop(join_all(clients).await) };
+        let desk = &self.cluster.desk;
+        let clients = (0..CLIENTS).map(|client| client::work(desk.clone(), client, seed));
+        let clients = join_all(clients.collect::<Vec<_>>());
+        let reader = client::read(desk.clone(), seed);
+        let assembly = assembly::decide(desk.clone(), plan.decisions.clone(), seed);
+        let work = async move { drop(join3(clients, reader, assembly).await) };
         self.cluster.world.spawn(work);
         self.pass(Duration::from_secs(2)).await;
-        for member in 0..self.cluster.members() {
+        for member in 0..plan.members {
             if let Err(error) = self.cluster.keep_image(member) {
                 self.violation(format!("copying a ledger: {error}"));
             }
@@ -104,13 +150,15 @@ impl Story {
             self.pass(Duration::from_secs(1)).await;
         }
         self.settle(plan).await;
+        // The checks themselves make no mistake.
+        plant(None);
         self.check(plan);
-        for member in 0..self.cluster.members() {
+        for member in self.cluster.seats() {
             self.cluster.kill(member).await;
         }
     }
 
-    async fn start(&mut self, member: usize) {
+    pub(crate) async fn start(&mut self, member: usize) {
         if let Some(expected) = self.expected.get_mut(member) {
             *expected = false;
         }
@@ -121,13 +169,16 @@ impl Story {
     }
 
     /// Lets time pass; nodes that end are started again, and must have had a reason to end.
-    async fn pass(&mut self, duration: Duration) {
+    pub(crate) async fn pass(&mut self, duration: Duration) {
         let timer = self.cluster.world.timer();
         let end = timer.elapsed() + duration;
         while timer.elapsed() < end {
             self.cluster.sleep(WATCH).await;
-            for member in 0..self.cluster.members() {
+            for member in self.cluster.seats() {
                 self.watch(member).await;
+            }
+            for newcomer in self.cluster.desk.take_admitted() {
+                self.start(newcomer).await;
             }
         }
     }
@@ -143,132 +194,6 @@ impl Story {
         self.start(member).await;
     }
 
-    async fn fault(&mut self, fault: &Fault, duration: Duration) {
-        match fault {
-            Fault::Kill(member) => {
-                self.fired("kill");
-                self.cluster.kill(*member).await;
-                self.pass(duration).await;
-                self.start(*member).await;
-            }
-            Fault::Power(member, operations) => {
-                self.expect(*member);
-                let disk = self.cluster.world.disk(*member);
-                disk.trouble(registry_consensus::simulation::Trouble::Power, *operations);
-                self.cluster.sleep(duration / 2).await;
-                let torn = disk.torn();
-                self.cluster.cut_power(*member, &mut self.rng).await;
-                self.fired("power");
-                if disk.torn() > torn {
-                    self.fired("torn write");
-                }
-                self.pass(duration / 2).await;
-                self.start(*member).await;
-            }
-            Fault::PowerOfAll => {
-                self.fired("power of all");
-                for member in 0..self.cluster.members() {
-                    self.cluster.cut_power(member, &mut self.rng).await;
-                }
-                self.cluster.sleep(duration).await;
-                for member in 0..self.cluster.members() {
-                    self.start(member).await;
-                }
-            }
-            Fault::Disk(member, trouble, operations) => {
-                self.expect(*member);
-                let disk = self.cluster.world.disk(*member);
-                let before = disk.troubled();
-                disk.trouble(*trouble, *operations);
-                self.cluster.sleep(duration).await;
-                if disk.troubled() > before {
-                    self.fired("disk");
-                }
-                self.cluster.cut_power(*member, &mut self.rng).await;
-                self.start(*member).await;
-            }
-            // More members that may not vote than may be faulty would stand still, as they must.
-            Fault::OldImage(_) if self.outcome.fired.contains_key("old image") => {}
-            Fault::OldImage(member) => match self.cluster.restore_image(*member).await {
-                Ok(true) => {
-                    self.fired("old image");
-                    self.start(*member).await;
-                    self.pass(duration).await;
-                }
-                Ok(false) => {}
-                Err(error) => self.violation(format!("putting an image back: {error}")),
-            },
-            Fault::Partition(..) | Fault::Weather { .. } | Fault::Repeats(_) | Fault::Clock(..) => {
-                self.disturbance(fault, duration).await;
-            }
-        }
-    }
-
-    /// What goes wrong between machines, and their clocks.
-    async fn disturbance(&mut self, fault: &Fault, duration: Duration) {
-        match fault {
-            Fault::Partition(part, ways) => {
-                self.fired("partition");
-                self.partition(part, *ways, duration).await;
-            }
-            Fault::Weather { lost, delay_ms } => {
-                self.fired("loss and delay");
-                let link = Link {
-                    latency: Duration::from_millis(10 + delay_ms),
-                    jitter: Duration::from_millis(delay_ms / 2),
-                    lost_percent: *lost,
-                };
-                self.cluster.links(|_, _| Some(link)).await;
-                self.pass(duration).await;
-                self.cluster.links(|_, _| Some(FAIR)).await;
-            }
-            Fault::Repeats(percent) => {
-                self.cluster.world.repeat(*percent);
-                let before = self.cluster.world.counts().repeated;
-                self.pass(duration).await;
-                self.cluster.world.repeat(0);
-                if self.cluster.world.counts().repeated > before {
-                    self.fired("repeated messages");
-                }
-            }
-            Fault::Clock(member, ahead_ms) => {
-                self.fired("clock");
-                self.cluster.world.set_clock(*member, *ahead_ms);
-                self.pass(duration).await;
-                self.cluster.world.set_clock(*member, 0);
-            }
-            Fault::Kill(_)
-            | Fault::Power(..)
-            | Fault::PowerOfAll
-            | Fault::Disk(..)
-            | Fault::OldImage(_) => {}
-        }
-    }
-
-    async fn partition(&mut self, part: &[usize], ways: Ways, duration: Duration) {
-        let bridge = (0..self.cluster.members()).find(|member| !part.contains(member));
-        let cut = |from: usize, to: usize| {
-            let (from_in, to_in) = (part.contains(&from), part.contains(&to));
-            let apart = from_in != to_in;
-            match ways {
-                Ways::Both | Ways::Flapping => apart,
-                Ways::Into => apart && to_in,
-                Ways::Bridge => apart && Some(from) != bridge && Some(to) != bridge,
-            }
-        };
-        let turns = if ways == Ways::Flapping { 4 } else { 1 };
-        for _turn in 0..turns {
-            self.cluster
-                .links(|from, to| (!cut(from, to)).then_some(FAIR))
-                .await;
-            self.pass(duration / turns).await;
-            self.cluster.links(|_, _| Some(FAIR)).await;
-            if turns > 1 {
-                self.pass(duration / turns).await;
-            }
-        }
-    }
-
     /// Everything is right again but the liar: N10.
     async fn settle(&mut self, plan: &Plan) {
         if let Some((member, Lie::Twins(_))) = &plan.liar {
@@ -276,9 +201,6 @@ impl Story {
             self.cluster.kill(*member).await;
         }
         let desk = self.cluster.desk.clone();
-        let honest: Vec<usize> = (0..plan.members)
-            .filter(|member| Some(*member) != plan.liar())
-            .collect();
         let timer = self.cluster.world.timer();
         let begun = timer.elapsed();
         let before = desk.receipts().len();
@@ -290,27 +212,45 @@ impl Story {
         if !answered {
             self.violation("N10: no record was final 30 s after the faults".to_owned());
         }
-        desk.close();
-        while timer.elapsed() < begun + N10_SETTLED {
-            if desk.is_idle() && self.same_size(&honest) {
-                return;
-            }
+        // Decisions take effect at heights that come with the clients' records.
+        while !desk.has_risen() && timer.elapsed() < begun + N10_SETTLED {
             self.pass(WATCH).await;
         }
-        let sizes: Vec<_> = honest
-            .iter()
-            .map(|member| desk.node(*member).map(|node| node.replica.progress()))
-            .collect();
-        self.violation(format!("N10: not settled after 120 s: {sizes:?}"));
+        desk.close();
+        let begun = timer.elapsed();
+        let mut settled = false;
+        while !settled && timer.elapsed() < begun + N10_SETTLED {
+            self.pass(WATCH).await;
+            settled = desk.has_risen() && desk.is_idle() && self.is_settled(&self.honest(plan));
+        }
+        if !settled {
+            let told = |member: &usize| {
+                let replica = desk.node(*member)?.replica;
+                Some((replica.progress(), replica.waiting()))
+            };
+            let nodes: Vec<_> = self.honest(plan).iter().map(told).collect();
+            let (risen, idle) = (desk.has_risen(), desk.is_idle());
+            self.violation(format!(
+                "N10: not settled after 120 s: decided {risen}, clients done {idle}, nodes {nodes:?}"
+            ));
+        }
     }
 
-    fn same_size(&self, members: &[usize]) -> bool {
+    /// The members that take part to the end and do not lie.
+    pub(crate) fn honest(&self, plan: &Plan) -> Vec<usize> {
+        let mut seats = self.cluster.seats();
+        seats.retain(|seat| Some(*seat) != plan.liar() && plan.stays(*seat));
+        seats
+    }
+
+    /// Whether all have the same ledger, cosigned to its end, and nothing waits any more (N11).
+    fn is_settled(&self, members: &[usize]) -> bool {
         let sizes: Option<Vec<(u64, u64)>> = members
             .iter()
             .map(|member| {
                 let replica = self.cluster.desk.node(*member)?.replica;
                 let cosigned = replica.latest()?.checkpoint.size();
-                Some((replica.progress().1, cosigned))
+                (replica.waiting() == 0).then_some((replica.progress().1, cosigned))
             })
             .collect();
         let Some(sizes) = sizes else {
@@ -322,59 +262,17 @@ impl Story {
             .all(|size| Some(size) == first && size.0 == size.1)
     }
 
-    fn check(&mut self, plan: &Plan) {
-        let desk = self.cluster.desk.clone();
-        let replicas: Vec<_> = (0..plan.members)
-            .filter(|member| Some(*member) != plan.liar())
-            .filter_map(|member| Some(desk.node(member)?.replica))
-            .collect();
-        let ledgers: Vec<_> = replicas
-            .iter()
-            .map(|replica| check::entries(replica))
-            .collect();
-        let receipts = desk.receipts();
-        let mut found = desk.violations();
-        found.extend(check::n1_agreement(&ledgers));
-        if let (Some(ledger), Some(node)) = (ledgers.first(), replicas.first()) {
-            self.outcome.records = ledger.len();
-            found.extend(check::n2_n4_n5_rules(&self.network, ledger));
-            found.extend(check::n3_durability(&self.network, ledger, &receipts));
-            found.extend(check::n6_n7_append_only(
-                &self.network,
-                ledger,
-                &receipts,
-                node,
-            ));
-        }
-        for member in self.cluster.world.contradictions() {
-            if Some(member) != plan.liar() {
-                found.push(format!(
-                    "N9: member {member} contradicted a vote of its own"
-                ));
-            }
-        }
-        let counts = self.cluster.world.counts();
-        for (name, count) in [
-            ("garbled messages", counts.garbled),
-            ("withheld messages", counts.withheld),
-            ("votes heard", counts.votes),
-        ] {
-            *self.outcome.fired.entry(name).or_default() += count;
-        }
-        self.outcome.violations.extend(found);
-    }
-
-    fn expect(&mut self, member: usize) {
+    pub(crate) fn expect(&mut self, member: usize) {
         if let Some(expected) = self.expected.get_mut(member) {
             *expected = true;
         }
     }
 
-    fn fired(&mut self, name: &'static str) {
+    pub(crate) fn fired(&mut self, name: &'static str) {
         *self.outcome.fired.entry(name).or_default() += 1;
     }
 
-    fn violation(&mut self, what: String) {
+    pub(crate) fn violation(&mut self, what: String) {
         self.outcome.violations.push(what);
     }
 }
@@ -385,5 +283,8 @@ const fn lie_name(lie: &Lie) -> &'static str {
         Lie::Garbles => "garbler",
         Lie::Withholds(..) => "withholder",
         Lie::Twins(_) => "twins",
+        Lie::Votes(Contradiction::Both) => "conflicter",
+        Lie::Votes(Contradiction::Either) => "equivocator",
+        Lie::Forks => "forker",
     }
 }
