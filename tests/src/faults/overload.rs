@@ -85,7 +85,7 @@ fn count(number: &AtomicUsize) -> usize {
     number.load(Ordering::Relaxed)
 }
 
-/// Clients that submit a new record after every answer, each with connections of its own.
+/// Clients that submit a new record after every answer; a connection carries one submission at a time.
 async fn press(
     cluster: &Cluster,
     clients: usize,
@@ -93,6 +93,11 @@ async fn press(
     seed: u64,
 ) -> anyhow::Result<Arc<Answers>> {
     let answers = Arc::new(Answers::default());
+    // Made once: making one takes longer than many submissions.
+    let http = reqwest::Client::builder()
+        .timeout(ANSWER_TIMEOUT)
+        .no_proxy()
+        .build()?;
     let end = Instant::now() + time;
     let mut running = JoinSet::new();
     for number in 0..clients {
@@ -101,10 +106,7 @@ async fn press(
             .get(number % cluster.nodes.len())
             .context("a network has nodes")?;
         let url = below(&node.url, "records")?;
-        let http = reqwest::Client::builder()
-            .timeout(ANSWER_TIMEOUT)
-            .no_proxy()
-            .build()?;
+        let http = http.clone();
         let (genesis, issuer) = (Arc::clone(&cluster.genesis), Arc::clone(&cluster.issuer));
         let answers = Arc::clone(&answers);
         let mut rng = ChaCha20Rng::seed_from_u64(seed ^ (u64::try_from(number)? << 32));
