@@ -1,6 +1,6 @@
 //! The engine as it is, on simulated machines and a simulated network: one seed, one history.
 //!
-//! [`simulate`] tells a story about a [`World`] of members. Each member has a [`Machine`](Seat) of its own with a
+//! [`simulate`] tells a story about a [`World`] of members. Each member has a machine of its own with a
 //! [`Disk`] and a clock; what runs on it is the same code as in [`crate::Node`]. Time is simulated: nothing waits.
 //! Everything that happens follows from the seed, so a story can be told again, and its digest tells whether it was
 //! the same.
