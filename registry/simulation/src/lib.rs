@@ -1,7 +1,7 @@
 //! The registry's nodes as they are, on simulated machines, with faults drawn from seeds (`specs/simulation.md`).
 //!
-//! Each seed draws a plan of faults and decisions ([`plan`]), runs nodes, clients, readers and the members' assembly through
-//! it ([`run()`]), and checks the invariants of the ledger afterwards ([`check`]). [`campaign`] runs many.
+//! Each seed draws a plan of faults and decisions (`plan`), runs nodes, clients, readers and the members' assembly through
+//! it ([`run()`]), and checks the invariants of the ledger afterwards (`check`). [`campaign`] runs many.
 
 mod assembly;
 pub mod campaign;

@@ -37,7 +37,7 @@ struct Answers {
     unanswered: AtomicUsize,
 }
 
-/// Measures receipts under [`BUSY`] clients and under [`TIMES`] as many, `times` seconds each, while the ordinary clients go on.
+/// Measures receipts under `BUSY` clients and under `TIMES` as many, `times` seconds each, while the ordinary clients go on.
 pub async fn overload(settings: &Settings) -> anyhow::Result<Outcome> {
     let mut plan = Plan::new(settings.nodes, settings.program.clone());
     plan.clients_per_address = CONNECTIONS;
