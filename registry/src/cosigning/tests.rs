@@ -82,6 +82,18 @@ fn a_signature_that_comes_before_the_block_counts_once_the_block_is_there() {
     assert_eq!(members.latest_size(0), Some(1));
 }
 
+impl Members {
+    /// Everyone but the first member tells it a signature on a checkpoint that is not its own.
+    fn all_others_sign(&self, checkpoint: &Checkpoint) {
+        for from in 1..4_u8 {
+            let cosigners = self.network.genesis.cosigners();
+            let signature = cosigners.cosign(checkpoint, &key(from), NOW).unwrap();
+            let note = write_checkpoint(checkpoint, &[signature]).unwrap();
+            self.tell(from, 0, &note.into());
+        }
+    }
+}
+
 #[test]
 fn neg_l07_signatures_on_another_ledger_of_the_same_size_do_not_count() {
     let members = members();
@@ -90,12 +102,7 @@ fn neg_l07_signatures_on_another_ledger_of_the_same_size_do_not_count() {
         root: TreeHash::of_leaf(b"fork"),
         ..checkpoint(&members.network, 1)
     };
-    for from in 1..4_u8 {
-        let cosigners = members.network.genesis.cosigners();
-        let signature = cosigners.cosign(&forked, &key(from), NOW).unwrap();
-        let note = write_checkpoint(&forked, &[signature]).unwrap();
-        members.tell(from, 0, &note.into());
-    }
+    members.all_others_sign(&forked);
     assert_eq!(members.latest_size(0), None);
     let notes: Vec<Bytes> = (1..3).map(|member| members.commit(member, 1)).collect();
     members.tell(1, 0, &notes[0]);
@@ -354,12 +361,7 @@ fn neg_l07_signatures_on_another_checkpoint_complete_no_handover() {
         trusted_parties: ContentDigest::of(b"others"),
         ..checkpoint(&members.network, 1)
     };
-    for from in 1..4_u8 {
-        let cosigners = members.network.genesis.cosigners();
-        let signature = cosigners.cosign(&forked, &key(from), NOW).unwrap();
-        let note = write_checkpoint(&forked, &[signature]).unwrap();
-        members.tell(from, 0, &note.into());
-    }
+    members.all_others_sign(&forked);
     members.repeat(0);
     assert!(members.handovers(0).is_empty());
 }
