@@ -10,6 +10,7 @@ use super::{
     marker::{self, Marker},
     mirror::Mirror,
     notes::Notes,
+    unchecked::Flag,
 };
 use crate::{
     cosigning::Cosigned,
@@ -132,6 +133,8 @@ pub fn repair(disk: &dyn Disk, examination: &Examination) -> Result<(), StoreErr
     }
     let empties = findings.iter().any(|found| found.remedy == Remedy::Empty);
     let mut derives = empties || findings.iter().any(|found| found.remedy == Remedy::Derive);
+    let latest = Marker::latest(disk)?.map_or(0, |(number, _)| number);
+    let raised = Flag::raised(disk, latest)?;
     for finding in findings {
         if let Remedy::Cut { end } = finding.remedy
             && !empties
@@ -140,6 +143,13 @@ pub fn repair(disk: &dyn Disk, examination: &Examination) -> Result<(), StoreErr
             disk.truncate(ENTRIES, end)?;
             disk.sync(ENTRIES)?;
         }
+    }
+    if derives {
+        // Without marks nobody could tell which flag counts.
+        if let Some(flag) = raised {
+            flag.cut(disk)?;
+        }
+        Flag::lower_all(disk)?;
     }
     for name in disk.list()? {
         let derived = Index::is_file(&name) || name == OFFSETS || name == HASHES;
@@ -162,6 +172,8 @@ struct Walk {
     marker: Option<Marker>,
     index: Option<Index>,
     signed: Option<CosignedNote>,
+    /// What is behind this is not to be believed, and cut off at the next start.
+    unchecked: Option<u64>,
     state: State<'static>,
     frontier: Frontier,
     at: u64,
@@ -171,7 +183,10 @@ struct Walk {
 
 impl Walk {
     fn new(disk: &Arc<dyn Disk>, genesis: &Arc<Genesis>, log: Log) -> Result<Self, StoreError> {
-        let marker = Marker::latest(&**disk)?.map(|(_, marker)| marker);
+        let latest = Marker::latest(&**disk)?;
+        let number = latest.as_ref().map_or(0, |(number, _)| *number);
+        let unchecked = Flag::raised(&**disk, number)?.map(Flag::entries);
+        let marker = latest.map(|(_, marker)| marker);
         let mut findings = Vec::new();
         let index = match &marker {
             Some(marker) => Index::open(disk.clone(), Grain::NODE, &marker.runs, marker.size)?,
@@ -193,6 +208,7 @@ impl Walk {
             marker,
             index,
             signed,
+            unchecked,
             state: State::new(genesis.clone()),
             frontier: Frontier::default(),
             at: FILE_HEAD_BYTES as u64,
@@ -224,6 +240,11 @@ impl Walk {
     fn entries(&mut self, rng: &mut impl CryptoRng) -> Result<(), StoreError> {
         loop {
             let size = self.frontier.size();
+            if self.unchecked.is_some_and(|end| end <= self.at) {
+                let what = "what follows was told by a peer and not checked to its end";
+                self.find(what, size, Remedy::Start);
+                return Ok(());
+            }
             let Some(block) = self.log.block(self.at, size, self.height)? else {
                 return self.end();
             };

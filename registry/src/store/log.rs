@@ -4,8 +4,8 @@ use super::{
     Entry, StoreError,
     disk::Disk,
     frame::{
-        ENTRY_HEAD_BYTES, FILE_HEAD_BYTES, FRAME_HEAD_BYTES, FRAME_MAGIC, Frame, FrameHead,
-        entry_length, file_head, read_entries, read_entry, read_file_head,
+        ENTRY_HEAD_BYTES, FILE_HEAD_BYTES, FRAME_HEAD_BYTES, FRAME_MAGIC, FrameHead, entry_length,
+        file_head, read_entries, read_entry, read_file_head,
     },
 };
 use bytes::Bytes;
@@ -27,6 +27,17 @@ const SEARCH_BYTES: u64 = 64 * 1024;
 /// The files of entries.
 #[derive(Clone, Debug)]
 pub(super) struct Log(Arc<dyn Disk>);
+
+/// Where the entries of a frame begin that stands at `at`, as it is written.
+pub(super) fn rows(at: u64, starts: &[u32]) -> Vec<u8> {
+    let mut rows = Vec::with_capacity(starts.len() * 10);
+    for &start in starts {
+        let offset = (at + u64::from(start)).to_be_bytes();
+        rows.extend_from_slice(offset.get(2..).unwrap_or_default());
+        rows.extend_from_slice(&start.to_be_bytes());
+    }
+    rows
+}
 
 /// A frame that was read whole.
 pub(super) struct Block {
@@ -63,9 +74,9 @@ impl Log {
         Ok(self.0.length(ENTRIES)?.unwrap_or(0))
     }
 
-    /// Writes a frame at the end, which is at `end`, and waits until it is on the disk.
-    pub(super) fn append(&self, end: u64, frame: &Frame) -> Result<(), StoreError> {
-        let written = self.0.append(ENTRIES, frame.as_bytes());
+    /// Writes frames at the end, which is at `end`, and waits until they are on the disk.
+    pub(super) fn append(&self, end: u64, frames: &[u8]) -> Result<(), StoreError> {
+        let written = self.0.append(ENTRIES, frames);
         let written = written.and_then(|()| self.0.sync(ENTRIES));
         if written.is_err() {
             // What may not be on the disk must not be found by the next who opens it. If this fails too, it may: a block
@@ -75,25 +86,19 @@ impl Log {
         Ok(written?)
     }
 
-    /// Writes a frame without waiting.
-    pub(super) fn note(&self, frame: &Frame) -> Result<(), StoreError> {
-        Ok(self.0.append(ENTRIES, frame.as_bytes())?)
+    /// Writes frames at the end without waiting.
+    pub(super) fn note(&self, _end: u64, frames: &[u8]) -> Result<(), StoreError> {
+        Ok(self.0.append(ENTRIES, frames)?)
     }
 
-    /// Cuts off what is no frame.
+    /// Cuts off what does not belong to the ledger.
     pub(super) fn cut(&self, end: u64) -> Result<(), StoreError> {
         Ok(self.0.truncate(ENTRIES, end)?)
     }
 
-    /// Writes where the entries of a frame begin.
-    pub(super) fn append_rows(&self, at: u64, starts: &[u32]) -> Result<(), StoreError> {
-        let mut rows = Vec::with_capacity(starts.len() * 10);
-        for &start in starts {
-            let offset = (at + u64::from(start)).to_be_bytes();
-            rows.extend_from_slice(offset.get(2..).unwrap_or_default());
-            rows.extend_from_slice(&start.to_be_bytes());
-        }
-        Ok(self.0.append(OFFSETS, &rows)?)
+    /// Writes where entries begin: [`rows`].
+    pub(super) fn append_rows(&self, rows: &[u8]) -> Result<(), StoreError> {
+        Ok(self.0.append(OFFSETS, rows)?)
     }
 
     /// The entry of an index, if it ends before `end`.

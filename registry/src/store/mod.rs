@@ -10,6 +10,7 @@
 //! | `cosigned-<n>` | the latest checkpoint that a quorum signed, with its trusted parties document | never |
 //! | `handovers` | the checkpoints by which committees were handed over | when written |
 //! | `list-<digest>` | a status list token | when written |
+//! | `unchecked-<mark>-<length>` | that the entries beyond this length are not to be believed yet (`unchecked.rs`) | when written |
 //!
 //! **Atomicity.** All that a block adds to the truth is one frame. [`Store::append`] waits until it is on the disk; only then
 //! is the block acknowledged to consensus. The rest is derived, and written without waiting until enough has come together for
@@ -35,13 +36,15 @@ mod marker;
 mod mirror;
 mod notes;
 mod recovery;
+mod subjects;
 #[cfg(test)]
 mod tests;
+mod unchecked;
 
 pub use index::Grain;
 pub use mirror::{Mirror, STATUS_LIST_BYTES_MAX};
+pub use unchecked::Unchecked;
 
-use crate::state::{Base, BlockContext, Placed, Subject, Unreadable};
 use bytes::Bytes;
 use disk::{Directory, Disk};
 use frame::Frame;
@@ -53,9 +56,9 @@ use notes::Notes;
 use protocol::{
     Timestamp,
     registry::{
-        ApplicationId, CaseId, NetworkId,
+        NetworkId,
         merkle::{self, Frontier, TreeError, TreeHash},
-        record::{Record, UnverifiedRecord},
+        record::Record,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -111,6 +114,17 @@ pub struct CosignedNote {
     pub checkpoint: String,
     /// The trusted parties document.
     pub document: String,
+}
+
+/// The records of a block, or of a part of one.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockRecords<'r> {
+    /// The block's height.
+    pub height: u64,
+    /// Its time.
+    pub time: Timestamp,
+    /// The records in their order.
+    pub records: &'r [Arc<Record>],
 }
 
 /// Where the ledger stands.
@@ -180,7 +194,12 @@ impl Store {
     ///
     /// Fails if the disk is unreadable, damaged, or has the store of another network.
     pub fn on(disk: &Arc<dyn Disk>, network: NetworkId, grain: Grain) -> Result<Self, StoreError> {
-        recovery::open(disk, network, grain).map(|inner| Self(Arc::new(inner)))
+        let (inner, dropped) = recovery::open(disk, network, grain)?;
+        let store = Self(Arc::new(inner));
+        if dropped {
+            store.mark_again()?;
+        }
+        Ok(store)
     }
 
     /// Height, size and root that the store stands at.
@@ -227,29 +246,48 @@ impl Store {
         time: Timestamp,
         records: &[Arc<Record>],
     ) -> Result<TreeHash, StoreError> {
+        let block = BlockRecords {
+            height,
+            time,
+            records,
+        };
+        self.add(&[block], Log::append)
+    }
+
+    /// Writes blocks in one go, and all that is derived from them.
+    fn add(
+        &self,
+        blocks: &[BlockRecords<'_>],
+        write: fn(&Log, u64, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<TreeHash, StoreError> {
         self.write(|inner, writer| {
-            let (tip, end) = self.published();
-            let bytes = records.iter().map(|record| record.as_bytes());
-            let frame = Frame::of_block(tip.size, height, time, bytes);
-            let frame = frame.ok_or(StoreError::Damaged("a block that is too long"))?;
-            inner.log.append(end, &frame)?;
-            inner.log.append_rows(end, frame.starts())?;
-            let mut hashes = Vec::new();
-            for record in records {
-                let stored = |hash| hashes.push(hash);
-                writer.frontier.append(record.leaf_hash(), stored);
+            let (before, end) = self.published();
+            let mut tip = before;
+            let (mut frames, mut rows, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+            for block in blocks {
+                let bytes = block.records.iter().map(|record| record.as_bytes());
+                let frame = Frame::of_block(tip.size, block.height, block.time, bytes);
+                let frame = frame.ok_or(StoreError::Damaged("a block that is too long"))?;
+                rows.extend(log::rows(end + frames.len() as u64, frame.starts()));
+                frames.extend_from_slice(frame.as_bytes());
+                for record in block.records {
+                    let stored = |hash| hashes.push(hash);
+                    writer.frontier.append(record.leaf_hash(), stored);
+                }
+                (tip.height, tip.size) = (block.height, writer.frontier.size());
             }
-            let first = merkle::stored_hashes(tip.size);
+            write(&inner.log, end, &frames)?;
+            inner.log.append_rows(&rows)?;
+            let first = merkle::stored_hashes(before.size);
             inner.hashes.append(first, &hashes)?;
-            let size = writer.frontier.size();
+            let records = blocks.iter().flat_map(|block| block.records);
             inner
                 .index
-                .add(tip.size, records.iter().map(|record| &**record));
-            writer.is_mark_due |= inner.index.roll(size)?;
-            let root = writer.frontier.root();
-            let end = end + frame.as_bytes().len() as u64;
-            self.publish(Tip { height, size, root }, end);
-            Ok(root)
+                .add(before.size, records.map(|record| &**record));
+            writer.is_mark_due |= inner.index.roll(tip.size)?;
+            tip.root = writer.frontier.root();
+            self.publish(tip, end + frames.len() as u64);
+            Ok(tip.root)
         })
     }
 
@@ -262,16 +300,19 @@ impl Store {
         if !height.is_multiple_of(HEIGHT_NOTED_EVERY) {
             return Ok(());
         }
-        self.write(|inner, _writer| {
-            let (tip, end) = self.published();
-            let time = Timestamp::from_unix(0);
-            let frame = Frame::of_block(tip.size, height, time, std::iter::empty());
-            let frame = frame.ok_or(StoreError::Damaged("an empty block"))?;
-            inner.log.note(&frame)?;
-            let end = end + frame.as_bytes().len() as u64;
-            self.publish(Tip { height, ..tip }, end);
-            Ok(())
-        })
+        self.write(|inner, _writer| self.pass(inner, height))
+    }
+
+    /// Writes that all blocks up to a height were empty.
+    fn pass(&self, inner: &Inner, height: u64) -> Result<(), StoreError> {
+        let (tip, end) = self.published();
+        let time = Timestamp::from_unix(0);
+        let frame = Frame::of_block(tip.size, height, time, std::iter::empty());
+        let frame = frame.ok_or(StoreError::Damaged("an empty block"))?;
+        inner.log.note(end, frame.as_bytes())?;
+        let end = end + frame.as_bytes().len() as u64;
+        self.publish(Tip { height, ..tip }, end);
+        Ok(())
     }
 
     /// Whether so much came since the last mark that it is time for the next one.
@@ -288,23 +329,30 @@ impl Store {
     ///
     /// Fails if the store does.
     pub fn mark(&self, snapshot: Value) -> Result<(), StoreError> {
-        self.write(|inner, writer| {
-            let (tip, end) = self.published();
-            inner.index.write_partial(tip.size)?;
-            for file in [ENTRIES, OFFSETS, HASHES] {
-                if inner.disk.length(file)?.is_some() {
-                    inner.disk.sync(file)?;
-                }
+        self.write(|inner, writer| self.mark_by(inner, writer, snapshot))
+    }
+
+    fn mark_by(
+        &self,
+        inner: &Inner,
+        writer: &mut Writer,
+        snapshot: Value,
+    ) -> Result<(), StoreError> {
+        let (tip, end) = self.published();
+        inner.index.write_partial(tip.size)?;
+        for file in [ENTRIES, OFFSETS, HASHES] {
+            if inner.disk.length(file)?.is_some() {
+                inner.disk.sync(file)?;
             }
-            let marker = Marker::new(inner.network, &tip, end, inner.index.files(), snapshot);
-            writer.mark += 1;
-            marker.write(&*inner.disk, writer.mark)?;
-            writer.is_mark_due = false;
-            for file in inner.index.take_obsolete() {
-                inner.disk.remove(&file)?;
-            }
-            Ok(())
-        })
+        }
+        let marker = Marker::new(inner.network, &tip, end, inner.index.files(), snapshot);
+        writer.mark += 1;
+        marker.write(&*inner.disk, writer.mark)?;
+        writer.is_mark_due = false;
+        for file in inner.index.take_obsolete() {
+            inner.disk.remove(&file)?;
+        }
+        Ok(())
     }
 
     /// The size and the snapshot of the mark that the store was opened by.
@@ -330,66 +378,6 @@ impl Store {
     #[must_use]
     pub fn hash(&self, index: u64) -> Option<TreeHash> {
         self.0.hashes.read(index)
-    }
-
-    /// The indexes of a case's records below `size`, in order.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the store is unreadable.
-    pub fn case(&self, case: &CaseId, size: u64) -> Result<Vec<u64>, StoreError> {
-        self.indexes(&Subject::Case(*case), size)
-    }
-
-    /// The indexes of an application's records below `size`: the designation, then the outcomes.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the store is unreadable.
-    pub fn application(
-        &self,
-        application: &ApplicationId,
-        size: u64,
-    ) -> Result<Vec<u64>, StoreError> {
-        self.indexes(&Subject::Application(*application), size)
-    }
-
-    fn indexes(&self, subject: &Subject, size: u64) -> Result<Vec<u64>, StoreError> {
-        let found = self.records_of(subject, size)?;
-        Ok(found.into_iter().map(|placed| placed.index).collect())
-    }
-
-    /// The records below `size` by which a subject is found, in order.
-    fn records_of(&self, subject: &Subject, size: u64) -> Result<Vec<Placed>, StoreError> {
-        let candidates = self.0.index.candidates(subject)?;
-        let mut found = Vec::new();
-        for index in candidates.into_iter().filter(|index| *index < size) {
-            let placed = self.record(index)?;
-            if Subject::all_of(&placed.record).contains(subject) {
-                found.push(placed);
-            }
-        }
-        Ok(found)
-    }
-
-    /// The record at an index in its place. Its signature was checked before it was stored.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the ledger is not that long or the store is unreadable.
-    pub fn record(&self, index: u64) -> Result<Placed, StoreError> {
-        let entry = self.entry(index)?.ok_or(StoreError::Rotten { index })?;
-        let record = UnverifiedRecord::decode(&entry.record)
-            .and_then(|record| record.dangerous_without_signature(&self.0.network))
-            .map_err(|_cause| StoreError::Rotten { index })?;
-        Ok(Placed {
-            index,
-            block: BlockContext {
-                height: entry.height,
-                time: entry.time,
-            },
-            record,
-        })
     }
 
     /// The right edge of the tree of the first `size` entries.
@@ -439,28 +427,4 @@ impl Store {
     pub fn mirror(&self) -> &Mirror {
         &self.0.mirror
     }
-}
-
-impl Base for Store {
-    fn placed(&self, index: u64) -> Result<Option<Placed>, Unreadable> {
-        if index >= self.tip().size {
-            return Ok(None);
-        }
-        self.record(index)
-            .map(Some)
-            .map_err(|error| unreadable(&error))
-    }
-
-    fn of_subject(&self, subject: &Subject, below: u64) -> Result<Vec<Placed>, Unreadable> {
-        self.records_of(subject, below)
-            .map_err(|error| unreadable(&error))
-    }
-}
-
-fn unreadable(error: &StoreError) -> Unreadable {
-    tracing::error!(
-        error = error as &dyn std::error::Error,
-        "the ledger cannot be read"
-    );
-    Unreadable
 }

@@ -6,10 +6,11 @@ use super::{
     frame::FILE_HEAD_BYTES,
     hashes::{HASH_BYTES, HASHES, Hashes},
     index::{Grain, Index},
-    log::{Block, Log, OFFSETS, ROW_BYTES},
+    log::{Block, Log, OFFSETS, ROW_BYTES, rows},
     marker::{self, Marker},
     mirror::Mirror,
     notes::Notes,
+    unchecked::Flag,
 };
 use protocol::registry::{
     NetworkId,
@@ -40,19 +41,25 @@ struct Mark {
     snapshot: Value,
 }
 
-/// Opens or creates the store of a network.
+/// Opens or creates the store of a network. The answer also says whether entries were cut off that were not to be believed yet:
+/// then a new mark is due at once.
 pub(super) fn open(
     disk: &Arc<dyn Disk>,
     network: NetworkId,
     grain: Grain,
-) -> Result<Inner, StoreError> {
+) -> Result<(Inner, bool), StoreError> {
     let log = Log::new(disk.clone());
     let marked = Marker::latest(&**disk)?;
     begin(&log, network, marked.is_some())?;
     let marked = marked.filter(|(_, marker)| marker.network == network);
-    let number = marked.as_ref().map_or(0, |(number, _)| *number);
+    let mut number = marked.as_ref().map_or(0, |(number, _)| *number);
+    let raised = Flag::raised(&**disk, number)?;
+    if let Some(flag) = raised {
+        flag.cut(&**disk)?;
+        number = flag.mark();
+    }
     let opening = match marked {
-        Some((number, marker)) => Opening::at_mark(disk, &log, grain, number, marker)?,
+        Some((_, marker)) => Opening::at_mark(disk, &log, grain, number, marker)?,
         None => None,
     };
     let mut opening = match opening {
@@ -60,8 +67,11 @@ pub(super) fn open(
         None => Opening::at_beginning(disk, &log, grain, network, number)?,
     };
     opening.remove_strangers()?;
+    if raised.is_none() {
+        Flag::lower_all(&**disk)?;
+    }
     opening.derive_rest()?;
-    opening.finish()
+    Ok((opening.finish()?, raised.is_some()))
 }
 
 /// Makes the file of entries if there was none, or checks whose it is.
@@ -202,7 +212,7 @@ impl Opening {
             starts.push(*start);
         }
         self.index.add(first, records.iter());
-        self.log.append_rows(self.entries, &starts)?;
+        self.log.append_rows(&rows(self.entries, &starts))?;
         self.hashes.append(merkle::stored_hashes(first), &hashes)?;
         self.index.roll(self.frontier.size())?;
         self.entries = block.end;

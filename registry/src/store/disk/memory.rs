@@ -259,7 +259,12 @@ fn survives(durable: Option<&Vec<u8>>, live: Option<&Vec<u8>>, dice: &mut Dice) 
         Some(durable) if live.starts_with(durable) => durable.len(),
         // Cut and not synced since: the cut may be undone.
         Some(durable) if dice.coin() => return Some(durable.clone()),
-        Some(_) | None => 0,
+        // What was synced and not cut is still there.
+        Some(durable) => {
+            let both = durable.iter().zip(live);
+            both.take_while(|(durable, live)| durable == live).count()
+        }
+        None => 0,
     };
     if live.len() == synced || dice.one_in(4) {
         return Some(live.clone());

@@ -6,8 +6,11 @@ use super::{
     disk::{MemoryDisk, read_whole},
     *,
 };
-use crate::fixture::{NOW, Network};
-use protocol::registry::ContentDigest;
+use crate::{
+    fixture::{NOW, Network},
+    state::Subject,
+};
+use protocol::registry::{ApplicationId, CaseId, ContentDigest, record::UnverifiedRecord};
 
 fn records(network: &Network) -> Vec<Arc<Record>> {
     let events = [(1, 0, 1), (2, 0, 1), (1, 1, 2), (1, 2, 6)];
