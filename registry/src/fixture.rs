@@ -11,8 +11,8 @@ use protocol::{
         anchor::{Anchor, AnchorOpening, AnchorTree},
         governance::Change,
         record::{
-            Author, Body, CaseEvent, CredentialBatch, Designation, Outcome, Proposal, Record,
-            StatusListVersion,
+            Approval, Author, Body, CaseEvent, CredentialBatch, Designation, Outcome, Proposal,
+            Record, StatusListVersion, UnverifiedRecord,
         },
     },
 };
@@ -105,6 +105,20 @@ impl Network {
             change,
         }));
         Record::sign(self.genesis.network(), body, &governor(by))
+    }
+
+    /// An approval by a member.
+    pub(crate) fn approval(&self, by: u8, proposal: &Record) -> Record {
+        let body = Body::Approval(Approval {
+            proposal: proposal.id(),
+        });
+        Record::sign(self.genesis.network(), body, &governor(by))
+    }
+
+    /// A record from its bytes.
+    pub(crate) fn record(&self, bytes: &[u8]) -> Record {
+        let record = UnverifiedRecord::decode(bytes).unwrap();
+        record.verify(&self.genesis.network()).unwrap()
     }
 
     pub(crate) fn store(&self, directory: &Path) -> Store {

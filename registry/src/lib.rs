@@ -31,6 +31,8 @@ pub mod relay;
 pub mod replica;
 pub mod run;
 pub mod setup;
+mod source;
 pub mod state;
 pub mod store;
+pub mod sync;
 pub mod votes;

@@ -8,14 +8,14 @@ mod command;
 mod compare;
 mod replay;
 mod report;
-mod source;
 #[cfg(test)]
 mod tests;
 
+pub use crate::source::{Source, SourceError};
 pub use command::{AuditArguments, EvidenceArguments, run, verify_evidence};
 pub use report::{Fault, NodeReport, Report, Standing, Violation};
-pub use source::{Source, SourceError};
 
+use crate::source::{BUNDLE_BYTES_MAX, BUNDLE_ENTRIES, PLACES_BYTES_MAX, tile_path};
 use compare::View;
 use protocol::registry::{
     Genesis,
@@ -24,14 +24,8 @@ use protocol::registry::{
 };
 use rand_core::CryptoRng;
 use replay::Replay;
-use source::tile_path;
 use std::sync::Arc;
 
-/// Entries in a full bundle.
-const TILE_WIDTH: u64 = 256;
-/// No bundle is longer: each entry has its length in two bytes.
-const BUNDLE_BYTES_MAX: usize = 256 * (2 + 65_535);
-const PLACES_BYTES_MAX: usize = 256 * 16;
 /// Checkpoints of the audited node that are kept to be compared with later ones.
 const SEEN_MAX: usize = 4096;
 
@@ -139,9 +133,9 @@ impl Auditor {
         rng: &mut impl CryptoRng,
     ) -> Result<Option<Violation>, AuditError> {
         while self.replay.size() < size {
-            let number = self.replay.size() / TILE_WIDTH;
-            let first = number * TILE_WIDTH;
-            let width = (size - first).min(TILE_WIDTH);
+            let number = self.replay.size() / BUNDLE_ENTRIES;
+            let first = number * BUNDLE_ENTRIES;
+            let width = (size - first).min(BUNDLE_ENTRIES);
             let fetch = async |kind, bytes_max| {
                 let path = tile_path(kind, number, width);
                 let fetched = node.source.fetch(&path, bytes_max).await;

@@ -2,21 +2,18 @@
 //! from the state, so that an error in either does not go unseen.
 
 use super::{Violation, report::Fault};
-use crate::state::{BlockContext, State};
-use protocol::{
-    Timestamp,
-    registry::{
-        BlocksDigest, Genesis,
-        checkpoint::{Checkpoint, Committees},
-        merkle::{self, TreeHash},
-        record::{Record, UnverifiedRecord},
-    },
+use crate::{
+    source::{entries_of, places_of},
+    state::{BlockContext, State},
+};
+use protocol::registry::{
+    BlocksDigest, Genesis,
+    checkpoint::{Checkpoint, Committees},
+    merkle::{self, TreeHash},
+    record::{Record, UnverifiedRecord},
 };
 use rand_core::CryptoRng;
 use std::{collections::BTreeMap, sync::Arc};
-
-/// Height and time of an entry's block.
-const PLACE_BYTES: usize = 16;
 
 /// What the records say so far.
 pub(super) struct Replay {
@@ -88,14 +85,14 @@ impl Replay {
         places: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Result<(), Violation> {
-        let mut entries = split(bundle).ok_or_else(|| {
+        let mut entries = entries_of(bundle).ok_or_else(|| {
             Violation::at(
                 first,
                 Fault::Entry,
                 "the bundle does not hold whole entries",
             )
         })?;
-        let mut places: Vec<BlockContext> = places.chunks(PLACE_BYTES).filter_map(place).collect();
+        let mut places = places_of(places);
         if places.len() != entries.len() {
             let text = "entries and heights differ in number";
             return Err(Violation::at(first, Fault::Blocks, text));
@@ -209,24 +206,4 @@ impl Replay {
         let proof = merkle::prove_consistency(size, of, |at| read(&stored, at)).ok()?;
         Some((root, proof))
     }
-}
-
-/// The entries of a bundle, each with its length in two bytes before it.
-fn split(mut bundle: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut entries = Vec::new();
-    while !bundle.is_empty() {
-        let (length, rest) = bundle.split_first_chunk()?;
-        let (entry, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
-        entries.push(entry);
-        bundle = rest;
-    }
-    Some(entries)
-}
-
-fn place(bytes: &[u8]) -> Option<BlockContext> {
-    let (height, time) = bytes.split_first_chunk()?;
-    Some(BlockContext {
-        height: u64::from_be_bytes(*height),
-        time: Timestamp::from_unix(u64::from_be_bytes(time.try_into().ok()?)),
-    })
 }

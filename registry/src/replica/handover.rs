@@ -14,7 +14,7 @@ use registry_consensus::Recipients;
 use std::sync::Arc;
 
 /// Who signs checkpoints can change with a decision of the members alone.
-pub(super) fn decides(record: &Record) -> bool {
+pub(crate) fn decides(record: &Record) -> bool {
     matches!(record.body(), Body::Proposal(_) | Body::Approval(_))
 }
 

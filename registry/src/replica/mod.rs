@@ -16,6 +16,7 @@ mod submit;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use handover::decides;
 pub use proposals::{Adoption, ListedProposal, Proposals};
 pub use read::{Consistency, TILE_WIDTH};
 pub use relay::Relayed;
@@ -44,7 +45,7 @@ use std::{
 use tokio::sync::watch;
 
 /// What of the latest records and cases is kept in memory, at least; at most twice as much.
-const RECENT_MAX: usize = 8192;
+pub(crate) const RECENT_MAX: usize = 8192;
 
 /// The store does not hold the ledger that it claims to hold.
 #[derive(Debug, thiserror::Error)]
@@ -217,8 +218,20 @@ impl Replica {
 type Announcement = (Checkpoint, Arc<str>);
 
 /// What the store keeps of a state.
-fn snapshot(state: &State<'static>) -> Value {
+pub(crate) fn snapshot(state: &State<'static>) -> Value {
     serde_json::to_value(state.snapshot()).expect("a snapshot has a JSON form")
+}
+
+/// The state at the end of a store.
+///
+/// # Errors
+///
+/// Fails if the store cannot be read, or holds another ledger than the members signed.
+pub(crate) fn restored_state(
+    genesis: &Arc<Genesis>,
+    store: &Store,
+) -> Result<State<'static>, OpenError> {
+    opening::open(genesis, store).map(|(state, _announced)| state)
 }
 
 /// Makes the state of a store, from the entries if need be, and marks it, so that the next start is quick.

@@ -1,8 +1,9 @@
 //! Ledgers in folders, honest or not. In all of them the members sign whatever they are told to.
 
-use crate::audit::{Auditor, Checkpoint, Fault, Node, Round, Source, source::tile_path};
+use crate::audit::{Auditor, Checkpoint, Fault, Node, Round, Source};
 use crate::{
     fixture::{NOW, Network, key},
+    source::tile_path,
     state::State,
 };
 use protocol::registry::{

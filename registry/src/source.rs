@@ -1,10 +1,20 @@
-//! Where an auditor reads: a node over HTTP, or a folder with the same files.
+//! Where another node's ledger is read: over HTTP, or in a folder with the same files; and how its bundles are spelt.
 
-use protocol::registry::ServiceUrl;
+use crate::state::BlockContext;
+use protocol::{Timestamp, registry::ServiceUrl};
 use service::client::{FetchError, Outbound};
 use std::path::PathBuf;
 
-/// Where an auditor reads.
+/// Entries in a full bundle.
+pub(crate) const BUNDLE_ENTRIES: u64 = 256;
+/// No bundle is longer: each entry has its length in two bytes.
+pub(crate) const BUNDLE_BYTES_MAX: usize = 256 * (2 + 65_535);
+/// Height and time of an entry's block.
+const PLACE_BYTES: usize = 16;
+/// No bundle of places is longer.
+pub(crate) const PLACES_BYTES_MAX: usize = 256 * PLACE_BYTES;
+
+/// Where another node's ledger is read.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// A node.
@@ -72,17 +82,42 @@ impl Source {
 }
 
 /// The path of the tile of this kind that begins at entry `number * 256` (C2SP tlog-tiles).
-pub(super) fn tile_path(kind: &str, number: u64, width: u64) -> String {
+pub(crate) fn tile_path(kind: &str, number: u64, width: u64) -> String {
     let mut name = format!("{:03}", number % 1000);
     let mut rest = number / 1000;
     while rest > 0 {
         name = format!("x{:03}/{name}", rest % 1000);
         rest /= 1000;
     }
-    if width < super::TILE_WIDTH {
+    if width < BUNDLE_ENTRIES {
         return format!("tile/{kind}/{name}.p/{width}");
     }
     format!("tile/{kind}/{name}")
+}
+
+/// The entries of a bundle, each with its length in two bytes before it; none unless they fill it.
+pub(crate) fn entries_of(mut bundle: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut entries = Vec::new();
+    while !bundle.is_empty() {
+        let (length, rest) = bundle.split_first_chunk()?;
+        let (entry, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+        entries.push(entry);
+        bundle = rest;
+    }
+    Some(entries)
+}
+
+/// The blocks in which the entries of a bundle stand.
+pub(crate) fn places_of(bundle: &[u8]) -> Vec<BlockContext> {
+    bundle.chunks(PLACE_BYTES).filter_map(place).collect()
+}
+
+fn place(bytes: &[u8]) -> Option<BlockContext> {
+    let (height, time) = bytes.split_first_chunk()?;
+    Some(BlockContext {
+        height: u64::from_be_bytes(*height),
+        time: Timestamp::from_unix(u64::from_be_bytes(time.try_into().ok()?)),
+    })
 }
 
 #[cfg(test)]
