@@ -3,7 +3,47 @@
 use super::{Change, ChangeError};
 use crate::registry::{Issuer, Member, Parties, ProcessDefinition, Verifier};
 
+/// An entry of the parties that a change replaces as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A member's.
+    Member(Member),
+    /// An issuer's.
+    Issuer(Issuer),
+    /// A verifier's.
+    Verifier(Verifier),
+}
+
 impl Parties {
+    /// The entry that a change replaces as a whole; none if there is none yet, or the change says only what becomes of it.
+    ///
+    /// Who wrote the new entry had this one before their eyes: in the place of another one it would undo what was decided
+    /// meanwhile, such as the end of a stolen key.
+    #[must_use]
+    pub fn replaced(&self, change: &Change) -> Option<Entry> {
+        match change {
+            Change::UpdateMember { member } => {
+                let mut members = self.members().iter();
+                let known = members.find(|known| known.name == member.name);
+                known.cloned().map(Entry::Member)
+            }
+            Change::RegisterIssuer { issuer } => {
+                self.issuer(issuer.id.as_str()).cloned().map(Entry::Issuer)
+            }
+            Change::RegisterVerifier { verifier } => {
+                let known = self.verifier(verifier.id.as_str());
+                known.cloned().map(Entry::Verifier)
+            }
+            Change::AdmitMember { .. }
+            | Change::RemoveMember { .. }
+            | Change::SuspendMember { .. }
+            | Change::ReinstateMember { .. }
+            | Change::RetireIssuer { .. }
+            | Change::RetireVerifier { .. }
+            | Change::PublishDefinition { .. } => None,
+        }
+    }
+
     /// The parties after a change that takes effect at `height`.
     ///
     /// # Errors

@@ -10,3 +10,4 @@ mod effect;
 mod tests;
 
 pub use change::{CHANGE_BYTES_MAX, Change, ChangeError};
+pub use effect::Entry;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use protocol::Timestamp;
 use protocol::planted::{Bug, planted};
+use protocol::registry::governance::Entry;
 use protocol::registry::record::{Approval, Author, Body, Proposal, Record};
 use protocol::registry::{KeyBytes, Member, Parties, RecordId};
 
@@ -24,6 +25,8 @@ pub struct Pending {
     index: u64,
     proposer: KeyBytes,
     proposal: Proposal,
+    /// The entry that the change replaces, as it was when it was proposed.
+    replaces: Option<Entry>,
     /// The governance keys that agree, and where they said so. A key that is replaced takes its agreement with it.
     approvals: BTreeMap<KeyBytes, u64>,
 }
@@ -155,6 +158,7 @@ impl State<'_> {
             index,
             proposer,
             proposal: proposal.clone(),
+            replaces: governance.decided().replaced(&proposal.change),
             approvals: BTreeMap::from([(proposer, index)]),
         };
         // A change that does not fit now is refused before anyone considers it.
@@ -223,6 +227,9 @@ impl Governance {
             return Ok(());
         }
         let proposal = &pending.proposal;
+        if self.decided().replaced(&proposal.change) != pending.replaces {
+            return Err(Rejection::Unfit);
+        }
         let effect = self.adopt(&proposal.change, proposal.activation_height, block.height)?;
         self.pending.remove(&record);
         self.adopted.push(Arc::new(Adopted {

@@ -53,6 +53,12 @@ impl Governance {
         parties
     }
 
+    /// The parties when all that is decided holds.
+    fn decided(&self) -> &Parties {
+        let last = self.timeline.last();
+        &last.expect("the line begins with the genesis").1
+    }
+
     /// The members of a block of any height so far.
     fn members_at(&self, height: u64) -> &Arc<[Member]> {
         let sitting = self.committees.iter().rfind(|(from, _)| *from <= height);

@@ -10,7 +10,7 @@ use protocol::registry::{Member, RecordId};
 
 const DAY: u64 = 24 * 60 * 60;
 
-fn apply(
+pub(super) fn apply(
     state: &mut State<'_>,
     height: u64,
     body: Body,
@@ -25,7 +25,7 @@ fn apply(
     (record.id(), applied.map(|accepted| accepted.index))
 }
 
-fn proposal_of(change: Change, activation_height: u64) -> Body {
+pub(super) fn proposal_of(change: Change, activation_height: u64) -> Body {
     Body::Proposal(Box::new(Proposal {
         activation_height,
         expires: block(1_000).time,
@@ -33,7 +33,7 @@ fn proposal_of(change: Change, activation_height: u64) -> Body {
     }))
 }
 
-fn propose(
+pub(super) fn propose(
     state: &mut State<'_>,
     height: u64,
     by: u8,
@@ -43,7 +43,7 @@ fn propose(
     applied.map(|_index| id)
 }
 
-fn approve(
+pub(super) fn approve(
     state: &mut State<'_>,
     height: u64,
     by: u8,
@@ -54,14 +54,14 @@ fn approve(
 }
 
 /// Members 0, 1 and 2 decide a change in the block of a height.
-fn decide(state: &mut State<'_>, height: u64, change: Change) {
+pub(super) fn decide(state: &mut State<'_>, height: u64, change: Change) {
     let proposal = propose(state, height, 0, change).unwrap();
     for by in [1, 2] {
         approve(state, height, by, proposal).unwrap();
     }
 }
 
-fn suspend(n: u8) -> Change {
+pub(super) fn suspend(n: u8) -> Change {
     Change::SuspendMember {
         name: member(n).name,
     }

@@ -1,5 +1,6 @@
 mod base;
 mod decisions;
+mod entries;
 mod governance;
 mod network;
 mod rules;

@@ -11,7 +11,7 @@ use protocol::registry::record::{
 };
 use protocol::registry::{
     ApplicationId, CaseId, Commitment, ContentDigest, Epochs, Genesis, Issuer, KeyBytes, KeySet,
-    ListId, Member, MemberRole, ProcessDefinition, Step,
+    ListId, Member, MemberRole, ProcessDefinition, Step, Verifier,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -73,6 +73,18 @@ pub(super) fn issuer_entry(n: u8) -> Issuer {
         jwks: KeySet { keys: Vec::new() },
         retired: false,
         former_record_keys: Vec::new(),
+    }
+}
+
+pub(super) fn verifier_entry(name: &str) -> Verifier {
+    let url = || "https://verifier.example".to_owned().try_into().unwrap();
+    Verifier {
+        id: url(),
+        name: name.to_owned(),
+        member: "member0.example".to_owned(),
+        url: url(),
+        trust_anchors: Vec::new(),
+        purposes: Vec::new(),
     }
 }
 

@@ -17,12 +17,21 @@ pub(super) struct Sides {
     pub(super) definitions: Vec<(u32, u64)>,
 }
 
+/// A proposal that waits.
+pub(super) struct Waiting {
+    proposal: Proposal,
+    by: KeyBytes,
+    approvals: BTreeSet<KeyBytes>,
+    /// The entry that it replaces, in words.
+    replaces: String,
+}
+
 /// What the members decided, and what waits.
 pub(super) struct Model {
     first: Sides,
     /// What was adopted, in that order, with the height from which it holds.
     pub(super) adopted: Vec<(u64, Change)>,
-    pub(super) pending: BTreeMap<RecordId, (Proposal, KeyBytes, BTreeSet<KeyBytes>)>,
+    pub(super) pending: BTreeMap<RecordId, Waiting>,
     done: BTreeSet<RecordId>,
 }
 
@@ -88,6 +97,32 @@ impl Model {
         (committees <= 4).then_some(effect)
     }
 
+    /// What stands, when all that is decided holds, where a change puts a whole entry.
+    fn replaced(&self, change: &Change) -> String {
+        let sides = self.sides_at(u64::MAX, None).unwrap();
+        let known = match change {
+            Change::UpdateMember { member } => {
+                let mut members = sides.members.iter();
+                let known = members.find(|known| known.name == member.name);
+                known.map(|known| format!("{known:?}"))
+            }
+            Change::RegisterIssuer { issuer } => {
+                let mut issuers = sides.issuers.iter();
+                let known = issuers.find(|known| known.id == issuer.id);
+                known.map(|known| format!("{known:?}"))
+            }
+            Change::AdmitMember { .. }
+            | Change::RemoveMember { .. }
+            | Change::SuspendMember { .. }
+            | Change::ReinstateMember { .. }
+            | Change::RetireIssuer { .. }
+            | Change::RegisterVerifier { .. }
+            | Change::RetireVerifier { .. }
+            | Change::PublishDefinition { .. } => None,
+        };
+        known.unwrap_or_default()
+    }
+
     fn effect_of(&self, proposal: &Proposal, height: u64) -> Option<u64> {
         self.effect(&proposal.change, proposal.activation_height, height)
     }
@@ -108,38 +143,38 @@ impl Model {
         let id = match record.body() {
             Body::Proposal(proposal) => {
                 let waiting = self.pending.values();
-                let own = |(waiting, by, _): &&(Proposal, KeyBytes, BTreeSet<KeyBytes>)| {
-                    *by == author && waiting.expires >= now
-                };
+                let own = |known: &&Waiting| known.by == author && known.proposal.expires >= now;
                 let too_many = waiting.filter(own).count() >= 8;
                 if proposal.expires <= now || too_many || self.effect_of(proposal, height).is_none()
                 {
                     return false;
                 }
                 self.pending
-                    .retain(|_, (waiting, _, _)| waiting.expires >= now);
-                self.pending.insert(
-                    record.id(),
-                    ((**proposal).clone(), author, BTreeSet::from([author])),
-                );
+                    .retain(|_, known| known.proposal.expires >= now);
+                let waiting = Waiting {
+                    proposal: (**proposal).clone(),
+                    by: author,
+                    approvals: BTreeSet::from([author]),
+                    replaces: self.replaced(&proposal.change),
+                };
+                self.pending.insert(record.id(), waiting);
                 record.id()
             }
             Body::Approval(approval) => {
-                let Some((proposal, _, approvals)) = self.pending.get(&approval.proposal) else {
+                let Some(known) = self.pending.get(&approval.proposal) else {
                     return false;
                 };
-                if proposal.expires < now || approvals.contains(&author) {
+                if known.proposal.expires < now || known.approvals.contains(&author) {
                     return false;
                 }
-                let decides = counted(&members, approvals, Some(author)) >= quorum(members.len());
-                if decides && self.effect_of(proposal, height).is_none() {
+                let agree = counted(&members, &known.approvals, Some(author));
+                let fits = self.effect_of(&known.proposal, height).is_some()
+                    && self.replaced(&known.proposal.change) == known.replaces;
+                if agree >= quorum(members.len()) && !fits {
                     return false;
                 }
-                self.pending
-                    .get_mut(&approval.proposal)
-                    .unwrap()
-                    .2
-                    .insert(author);
+                let known = self.pending.get_mut(&approval.proposal).unwrap();
+                known.approvals.insert(author);
                 approval.proposal
             }
             Body::CredentialBatch(_)
@@ -151,10 +186,10 @@ impl Model {
             | Body::CaseEventGroup(_) => panic!("not about governance"),
         };
         self.done.insert(record.id());
-        let (proposal, _, approvals) = &self.pending[&id];
-        if counted(&members, approvals, None) >= quorum(members.len()) {
-            let effect = self.effect_of(proposal, height).unwrap();
-            self.adopted.push((effect, proposal.change.clone()));
+        let known = &self.pending[&id];
+        if counted(&members, &known.approvals, None) >= quorum(members.len()) {
+            let effect = self.effect_of(&known.proposal, height).unwrap();
+            self.adopted.push((effect, known.proposal.change.clone()));
             self.pending.remove(&id);
         }
         true
