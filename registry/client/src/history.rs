@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::fault::Next;
+use crate::memory::Floor;
 use crate::node::Node;
 use crate::{Fault, ReadError, RegistryClient};
 
@@ -107,7 +108,7 @@ impl RegistryClient {
         let node = node.ok_or(ReadError::Unavailable(None))?;
         let mut pauses = self.pauses.iter();
         loop {
-            let floor = self.memory.last().map_or(0, |last| last.size());
+            let floor = self.memory.floor();
             let none = BTreeMap::new();
             let last_fault = match self.history_from(&node, &subject, &none, floor).await {
                 Ok(mut entries) if !entries.is_empty() => {
@@ -152,7 +153,7 @@ impl RegistryClient {
         loop {
             let (mut answers, mut last_fault) = (0, None);
             let mut entries: BTreeMap<u64, VerifiedEntry> = BTreeMap::new();
-            let floor = self.memory.last().map_or(0, |last| last.size());
+            let floor = self.memory.floor();
             for node in self.shuffled(avoid) {
                 match self.history_from(&node, subject, &entries, floor).await {
                     Ok(new) => {
@@ -189,7 +190,7 @@ impl RegistryClient {
         node: &Node,
         subject: &Subject,
         known: &BTreeMap<u64, VerifiedEntry>,
-        floor: u64,
+        floor: Floor,
     ) -> Result<Vec<VerifiedEntry>, Fault> {
         let Some(answer) = node.get(&subject.path(), INDEXES_BYTES_MAX).await? else {
             return Ok(Vec::new());

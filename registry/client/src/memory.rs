@@ -87,6 +87,23 @@ impl RegistryClient {
 
 /// The newest checkpoint that a client has seen.
 #[derive(Debug, Default)]
+/// How old a checkpoint may be. One ledger has two of one size where other parties begin to take part in a block without
+/// records: the earlier one still names those before them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Floor {
+    size: u64,
+    height: u64,
+}
+
+impl Floor {
+    pub(crate) fn of(checkpoint: &VerifiedCheckpoint) -> Self {
+        Self {
+            size: checkpoint.size(),
+            height: checkpoint.checkpoint().height,
+        }
+    }
+}
+
 pub(crate) struct Memory(Mutex<Option<VerifiedCheckpoint>>);
 
 impl Memory {
@@ -96,10 +113,15 @@ impl Memory {
 
     /// Starts from a checkpoint of an earlier run, unless a newer one was seen already.
     pub(crate) fn start(&self, checkpoint: VerifiedCheckpoint) {
+    /// Nothing older than this is believed to be the latest.
+    pub(crate) fn floor(&self) -> Floor {
+        self.lock().as_ref().map(Floor::of).unwrap_or_default()
+    }
+
         let mut last = self.lock();
         if last
             .as_ref()
-            .is_none_or(|last| last.size() < checkpoint.size())
+            .is_none_or(|last| Floor::of(last) < Floor::of(&checkpoint))
         {
             *last = Some(checkpoint);
         }

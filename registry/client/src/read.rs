@@ -10,6 +10,7 @@ use protocol::registry::record::RECORD_BYTES_MAX;
 use serde::Deserialize;
 
 use crate::fault::Next;
+use crate::memory::Floor;
 use crate::node::Node;
 use crate::{Fault, ReadError, RegistryClient};
 
@@ -69,7 +70,7 @@ impl RegistryClient {
         &self,
         node: &Node,
         index: u64,
-        floor: u64,
+        floor: Floor,
     ) -> Result<VerifiedEntry, Fault> {
         let verify = |answers: &[Vec<u8>], committees: &Committees| {
             verified_entry(index, answers, committees)
@@ -89,7 +90,7 @@ impl RegistryClient {
         let mut pauses = self.pauses.iter();
         loop {
             let mut absent = 0;
-            let floor = self.memory.last().map_or(0, |last| last.size());
+            let floor = self.memory.floor();
             for node in self.shuffled(&[]) {
                 match self.read_from(&node, resources, &verify, floor).await {
                     Ok(Some(value)) => return Ok(value),
@@ -117,7 +118,7 @@ impl RegistryClient {
         node: &Node,
         resources: &[(String, usize)],
         verify: &impl Fn(&[Vec<u8>], &Committees) -> Result<Shown<T>, Fault>,
-        floor: u64,
+        floor: Floor,
     ) -> Result<Option<T>, Fault> {
         let mut answers = Vec::with_capacity(resources.len());
         for (path, bytes_max) in resources {
@@ -129,7 +130,7 @@ impl RegistryClient {
         let verify = |committees: &Committees| verify(&answers, committees);
         let (value, checkpoint) = self.checked(node, verify).await?;
         if let Some(checkpoint) = checkpoint {
-            if checkpoint.size() < floor {
+            if Floor::of(&checkpoint) < floor {
                 return Err(Fault::Stale);
             }
             self.memory.admit(&checkpoint, node).await?;

@@ -3,6 +3,7 @@
 use super::world::*;
 use crate::{ClientError, Fault, Options, Reach, ReadError, RegistryClient};
 use protocol::registry::ContentDigest;
+use protocol::registry::governance::Change;
 use std::sync::Arc;
 
 #[tokio::test]
@@ -106,6 +107,35 @@ async fn neg_l07_an_old_checkpoint_is_refused_although_the_node_proves_that_the_
         refused,
         Err(ReadError::Unavailable(Some(Fault::Stale)))
     ));
+}
+
+#[tokio::test]
+async fn neg_l07_the_parties_before_a_change_are_refused_once_the_change_was_seen() {
+    let mut world = World::new().await;
+    let (mut before, mut after) = (world.ledger(3), world.ledger(3));
+    (before.height, after.height) = (18, 19);
+    let mut definition = after.parties.process_definitions()[0].clone();
+    (definition.version, definition.activation_height) = (2, 19);
+    let published = Change::PublishDefinition { definition };
+    after.parties = after.parties.changed(&published, 19).unwrap();
+    world.recall(&after);
+    world.all(|member| {
+        let shown = if member == 2 { &after } else { &before };
+        let shown = shown.clone();
+        move |request| Some(shown.answer(request))
+    });
+    for _order in 0..8 {
+        let trusted = world.client.trusted_parties(NOW).await.unwrap();
+        assert_eq!(trusted.parties(), &after.parties);
+        let entry = world.client.entry(1).await.unwrap();
+        assert_eq!(entry.checkpoint().checkpoint().height, 19);
+    }
+    // Nor does an older memory take it back.
+    world.recall(&before);
+    assert_eq!(
+        world.client.last_checkpoint().unwrap().as_note(),
+        after.note()
+    );
 }
 
 #[tokio::test]
