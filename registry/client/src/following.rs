@@ -25,6 +25,9 @@ const PAGES_MAX: usize = 1_000;
 pub(crate) struct Contact {
     pub(crate) name: String,
     pub(crate) url: ServiceUrl,
+    /// Whether the member takes no part: its own users may ask its node, and nobody else does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) suspended: bool,
 }
 
 /// The contacts of the members from a height on.
@@ -40,6 +43,7 @@ impl Contacts {
         let members = members.iter().map(|member| Contact {
             name: member.name.clone(),
             url: member.url.clone(),
+            suspended: member.suspended,
         });
         Self {
             from,
@@ -94,14 +98,6 @@ impl Following {
         sitting.map_or_else(Vec::new, |contacts| contacts.members.clone())
     }
 
-    fn follow(&self, handover: &Handover) -> Result<(), HandoverError> {
-        let committees = self.committees();
-        let checkpoint = UnverifiedCheckpoint::parse(handover.checkpoint.as_bytes())?;
-        let checkpoint = checkpoint.verify(&committees)?;
-        let trusted = TrustedParties::verify(&handover.document, &checkpoint)?;
-        self.learn(&checkpoint, &trusted)
-    }
-
     /// Learns from a verified document who signs, and where their nodes are.
     pub(crate) fn learn(
         &self,
@@ -152,13 +148,19 @@ impl RegistryClient {
             },
             checked => checked?,
         };
-        let height = checked.1.as_ref().map(|seen| seen.checkpoint().height);
-        if height.is_none_or(|height| height <= self.committees().settled_until()) {
+        let height = checked
+            .1
+            .as_ref()
+            .map_or(0, |seen| seen.checkpoint().height);
+        if height <= self.committees().settled_until() {
             return Ok(checked);
         }
         self.follow(node).await?;
-        self.follow_latest(node).await?;
-        verify(&self.committees())
+        if height <= self.committees().settled_until() {
+            return verify(&self.committees());
+        }
+        let committees = self.follow_latest(node).await?;
+        verify(&committees)
     }
 
     /// Follows all handovers that a node has; whether there were any.
@@ -177,8 +179,10 @@ impl RegistryClient {
             if answer.handovers.is_empty() {
                 return Ok(page > 0);
             }
-            for handover in &answer.handovers {
-                self.following.follow(handover)?;
+            for shown in &answer.handovers {
+                let announced = self.announced(node, &shown.checkpoint, &shown.document);
+                let (checkpoint, trusted) = announced.await?;
+                self.following.learn(&checkpoint, &trusted)?;
             }
             if self.committees().followed() < from {
                 return Err(Fault::Malformed);
@@ -187,14 +191,55 @@ impl RegistryClient {
         Ok(true)
     }
 
-    /// Learns from a node's latest document: what it does not announce is not decided.
-    async fn follow_latest(&self, node: &Node) -> Result<(), Fault> {
+    /// The committees as of a node's latest document, after all of its handovers: what it does not announce is not decided.
+    ///
+    /// That no handover was left out cannot be proved. Unless enough members say so, this is not learned: a reader that has
+    /// passed over a committee would never hear of it again.
+    async fn follow_latest(&self, node: &Node) -> Result<Arc<Committees>, Fault> {
+        let is_complete = node.is_own() || self.follow_others(node).await;
         let body = node.get("/trusted-parties", TRUSTED_PARTIES_BYTES_MAX);
         let body = body.await?.ok_or(Fault::Stale)?;
         let answer = TrustedPartiesAnswer::parse(&body)?;
-        let checkpoint = UnverifiedCheckpoint::parse(answer.checkpoint.as_bytes())?;
+        let announced = self.announced(node, &answer.checkpoint, &answer.document);
+        let (checkpoint, trusted) = announced.await?;
+        let mut committees = self.committees();
+        Arc::make_mut(&mut committees).learn(&checkpoint, &trusted)?;
+        if is_complete {
+            self.following.learn(&checkpoint, &trusted)?;
+        }
+        Ok(committees)
+    }
+
+    /// Follows what other members' nodes have beyond a node's handovers; whether so many have no more that one of them is
+    /// honest.
+    async fn follow_others(&self, node: &Node) -> bool {
+        let mut agree = 1;
+        for other in self.shuffled(&[node.name()]) {
+            if agree >= self.believed() {
+                break;
+            }
+            match self.follow(&other).await {
+                Ok(_) => agree += 1,
+                Err(fault) => {
+                    tracing::warn!(node = other.name(), %fault, "no handovers to compare with");
+                }
+            }
+        }
+        agree >= self.believed()
+    }
+
+    /// A checkpoint with its document, of a ledger that contradicts nothing seen before: the keys of members that left sign
+    /// any other one, and a reader must not learn from it who follows them.
+    async fn announced(
+        &self,
+        node: &Node,
+        checkpoint: &str,
+        document: &str,
+    ) -> Result<(VerifiedCheckpoint, TrustedParties), Fault> {
+        let checkpoint = UnverifiedCheckpoint::parse(checkpoint.as_bytes())?;
         let checkpoint = checkpoint.verify(&self.committees())?;
-        let trusted = TrustedParties::verify(&answer.document, &checkpoint)?;
-        Ok(self.following.learn(&checkpoint, &trusted)?)
+        let trusted = TrustedParties::verify(document, &checkpoint)?;
+        self.memory.admit(&checkpoint, node).await?;
+        Ok((checkpoint, trusted))
     }
 }

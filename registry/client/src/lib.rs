@@ -52,7 +52,7 @@ pub use submit::{Receipt, Refusal, Relayed, SubmitError};
 use std::sync::Arc;
 use std::time::Duration;
 
-use following::Following;
+use following::{Contact, Following};
 use memory::Memory;
 use node::Node;
 use protocol::registry::Genesis;
@@ -149,26 +149,35 @@ impl RegistryClient {
         seen.max(self.committees().followed())
     }
 
-    /// The nodes of the members of today, as far as they may be asked.
-    fn nodes(&self) -> impl Iterator<Item = Node> {
+    /// Where the nodes of the members of today are, as far as they may be asked.
+    fn contacts(&self) -> impl Iterator<Item = Contact> {
         let contacts = self.following.contacts_at(self.height());
-        contacts.into_iter().filter_map(|contact| {
-            if !self.reach.allows(contact.url.url()) {
+        contacts.into_iter().filter(|contact| {
+            let allowed = self.reach.allows(contact.url.url());
+            if !allowed {
                 tracing::warn!(member = contact.name, "a member's address may not be asked");
-                return None;
             }
-            Some(Node::new(&contact.name, &contact.url, self.http.clone()))
+            allowed
         })
     }
 
-    fn node_of(&self, member: &str) -> Option<Node> {
-        self.nodes().find(|node| node.name() == member)
+    fn node(&self, contact: &Contact) -> Node {
+        Node::new(&contact.name, &contact.url, self.http.clone())
     }
 
-    /// The nodes in random order, without those of the members to avoid.
+    /// The node of the caller's own member, also of a suspended one.
+    fn node_of(&self, member: &str) -> Option<Node> {
+        let own = self.contacts().find(|contact| contact.name == member);
+        own.map(|own| self.node(&own).of_own_member())
+    }
+
+    /// The nodes of the members in force in random order, without those to avoid. What a suspended member's node says counts
+    /// for nothing: it may be why its member was suspended.
     fn shuffled(&self, avoid: &[&str]) -> Vec<Node> {
-        let wanted = self.nodes().filter(|node| !avoid.contains(&node.name()));
-        let mut shuffled: Vec<Node> = wanted.collect();
+        let wanted = self
+            .contacts()
+            .filter(|contact| !contact.suspended && !avoid.contains(&contact.name.as_str()));
+        let mut shuffled: Vec<Node> = wanted.map(|contact| self.node(&contact)).collect();
         for last in (1..shuffled.len()).rev() {
             let random = getrandom::u64().expect("the operating system gives randomness");
             let other = usize::try_from(random % (last as u64 + 1)).unwrap_or(last);

@@ -49,10 +49,12 @@ impl RegistryClient {
     /// has seen nothing. Whoever can change it decides what the client believes.
     #[must_use]
     pub fn memory(&self) -> Option<String> {
+        // In this order: the committees that are known now have signed what was seen before.
+        let seen = self.memory.last()?;
         let (committees, contacts) = self.following.known();
         let remembered = Remembered {
             tegata: FORMAT.to_owned(),
-            checkpoint: self.memory.last()?.as_note().to_owned(),
+            checkpoint: seen.as_note().to_owned(),
             committees: committees.to_memory(),
             contacts,
         };
@@ -85,8 +87,6 @@ impl RegistryClient {
     }
 }
 
-/// The newest checkpoint that a client has seen.
-#[derive(Debug, Default)]
 /// How old a checkpoint may be. One ledger has two of one size where other parties begin to take part in a block without
 /// records: the earlier one still names those before them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +104,8 @@ impl Floor {
     }
 }
 
+/// The newest checkpoint that a client has seen.
+#[derive(Debug, Default)]
 pub(crate) struct Memory(Mutex<Option<VerifiedCheckpoint>>);
 
 impl Memory {
@@ -111,13 +113,13 @@ impl Memory {
         self.lock().clone()
     }
 
-    /// Starts from a checkpoint of an earlier run, unless a newer one was seen already.
-    pub(crate) fn start(&self, checkpoint: VerifiedCheckpoint) {
     /// Nothing older than this is believed to be the latest.
     pub(crate) fn floor(&self) -> Floor {
         self.lock().as_ref().map(Floor::of).unwrap_or_default()
     }
 
+    /// Starts from a checkpoint of an earlier run, unless a newer one was seen already.
+    pub(crate) fn start(&self, checkpoint: VerifiedCheckpoint) {
         let mut last = self.lock();
         if last
             .as_ref()

@@ -38,6 +38,7 @@ pub(crate) struct Node {
     name: String,
     base: String,
     http: Client,
+    own: bool,
 }
 
 impl Node {
@@ -46,7 +47,18 @@ impl Node {
             name: name.to_owned(),
             base: url.as_str().trim_end_matches('/').to_owned(),
             http,
+            own: false,
         }
+    }
+
+    /// The node of the caller's own member: it is believed for what it leaves out, and no other is asked beside it.
+    pub(crate) fn of_own_member(self) -> Self {
+        Self { own: true, ..self }
+    }
+
+    /// Whether it is the node of the caller's own member.
+    pub(crate) const fn is_own(&self) -> bool {
+        self.own
     }
 
     /// The member's name.

@@ -46,11 +46,16 @@ impl RegistryClient {
             let answer = TrustedPartiesAnswer::parse(only(answers)?)?;
             let checkpoint = fresh_checkpoint(answer.checkpoint.as_bytes(), committees, now)?;
             let parties = TrustedParties::verify(&answer.document, &checkpoint)?;
-            self.following.learn(&checkpoint, &parties)?;
-            Ok((parties, Some(checkpoint)))
+            Ok(((parties, checkpoint.clone()), Some(checkpoint)))
         };
         let resource = ("/trusted-parties".to_owned(), TRUSTED_PARTIES_BYTES_MAX);
-        self.read(&[resource], verify).await
+        let (parties, checkpoint) = self.read(&[resource], verify).await?;
+        // Further ahead, handovers that were not shown may lie between.
+        if checkpoint.checkpoint().height <= self.committees().settled_until() {
+            let learned = self.following.learn(&checkpoint, &parties);
+            learned.map_err(|error| ReadError::Unavailable(Some(error.into())))?;
+        }
+        Ok(parties)
     }
 
     /// The record at an index.
