@@ -78,7 +78,8 @@ impl State<'_> {
             let case = self.after_event(case, event, index, block)?;
             touched.insert(event.case, case);
         }
-        self.recent.cases.append(&mut touched);
+        // Not `append`, which builds the whole map anew.
+        self.recent.cases.extend(touched);
         Ok(())
     }
 
