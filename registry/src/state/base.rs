@@ -100,6 +100,14 @@ pub(super) struct Recent {
 }
 
 impl Recent {
+    pub(super) fn extend(&mut self, newer: Self) {
+        self.records.extend(newer.records);
+        self.batches.extend(newer.batches);
+        self.spent.extend(newer.spent);
+        self.cases.extend(newer.cases);
+        self.applications.extend(newer.applications);
+    }
+
     fn len(&self) -> usize {
         // Each record has its id here, but a group of events has many cases.
         self.records.len() + self.cases.len()

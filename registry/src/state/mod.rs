@@ -9,6 +9,7 @@
 mod base;
 mod cases;
 mod consent;
+mod fork;
 mod governance;
 mod issuance;
 mod rejection;
@@ -20,6 +21,7 @@ mod tests;
 pub use base::{Base, Placed, Subject, Unreadable};
 pub use cases::Case;
 pub use consent::Application;
+pub use fork::{Changes, OtherState};
 pub use governance::{Adopted, Pending};
 pub use rejection::Rejection;
 pub use snapshot::Snapshot;
@@ -127,18 +129,6 @@ impl<'below> State<'below> {
             base: None,
             settled: 0,
         }
-    }
-
-    /// A state that starts as this one and leaves this one as it is.
-    #[must_use]
-    pub fn fork(&self) -> State<'_> {
-        State::layer(
-            Arc::clone(&self.genesis),
-            Some(self),
-            self.block,
-            self.tree.clone(),
-            Arc::clone(&self.governance),
-        )
     }
 
     /// Takes a record of the block, or says why not. Blocks come in the order of their heights.

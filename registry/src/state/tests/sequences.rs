@@ -317,6 +317,14 @@ proptest! {
         let mut top = middle.fork();
         run(&mut top, &attempts[2 * third..]);
         prop_assert_eq!(Some((top.checkpoint(), top.trusted_parties_document())), whole);
+
+        let latest = top.into_changes();
+        prop_assert!(middle.take(latest).is_ok());
+        let taken = middle.into_changes();
+        prop_assert!(ground.take(taken).is_ok());
+        let mut applied = State::new(genesis());
+        run(&mut applied, &attempts);
+        prop_assert_eq!(format!("{:?}", ground), format!("{:?}", applied));
     }
 }
 
