@@ -4,7 +4,7 @@
 use ed25519_zebra::batch::Verifier;
 use rand_core::CryptoRng;
 
-use super::{Author, Record, RecordError, SIGNATURE_TAG, UnverifiedRecord, record_id, tagged};
+use super::{Author, Record, RecordError, SIGNATURE_TAG, UnverifiedRecord, tagged};
 use crate::registry::NetworkId;
 
 /// Which of the records is refused, and why.
@@ -52,11 +52,8 @@ impl UnverifiedRecord {
             let encoding = record.statement.encode();
             let message = tagged(SIGNATURE_TAG, &encoding);
             together.queue(((*key).into(), record.signature.into(), &message));
-            verified.push(Record {
-                id: record_id(&encoding),
-                statement: record.statement.clone(),
-                bytes: record.bytes.clone(),
-            });
+            let (statement, bytes) = (record.statement.clone(), record.bytes.clone());
+            verified.push(Record::of(statement, &encoding, bytes));
         }
         match together.verify(rng) {
             Ok(()) => Ok(verified),

@@ -84,6 +84,7 @@ struct Statement {
 pub struct Record {
     statement: Statement,
     id: RecordId,
+    leaf: TreeHash,
     bytes: Vec<u8>,
 }
 
@@ -129,11 +130,7 @@ impl UnverifiedRecord {
         if !planted(Bug::UnsignedRecord) {
             self.statement.author.verify(&message, &self.signature)?;
         }
-        Ok(Record {
-            id: record_id(&encoding),
-            statement: self.statement,
-            bytes: self.bytes,
-        })
+        Ok(Record::of(self.statement, &encoding, self.bytes))
     }
 
     /// The record, whoever signed it: for one whose signature was checked before it was stored, or for which a quorum of
@@ -146,11 +143,8 @@ impl UnverifiedRecord {
         if self.statement.network != *network {
             return Err(RecordError::WrongNetwork);
         }
-        Ok(Record {
-            id: record_id(&self.statement.encode()),
-            statement: self.statement,
-            bytes: self.bytes,
-        })
+        let encoding = self.statement.encode();
+        Ok(Record::of(self.statement, &encoding, self.bytes))
     }
 }
 
@@ -165,10 +159,16 @@ impl Record {
         };
         let encoding = statement.encode();
         let signature = key.sign(&tagged(SIGNATURE_TAG, &encoding));
+        let bytes = statement.encode_signed(&signature);
+        Self::of(statement, &encoding, bytes)
+    }
+
+    fn of(statement: Statement, encoding: &[u8], bytes: Vec<u8>) -> Self {
         Self {
-            id: record_id(&encoding),
-            bytes: statement.encode_signed(&signature),
+            id: record_id(encoding),
+            leaf: TreeHash::of_leaf(&bytes),
             statement,
+            bytes,
         }
     }
 
@@ -198,8 +198,8 @@ impl Record {
 
     /// Its leaf in the ledger's tree.
     #[must_use]
-    pub fn leaf_hash(&self) -> TreeHash {
-        TreeHash::of_leaf(&self.bytes)
+    pub const fn leaf_hash(&self) -> TreeHash {
+        self.leaf
     }
 }
 
