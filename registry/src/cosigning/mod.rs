@@ -85,6 +85,8 @@ pub struct Cosigning {
     store: Store,
     collected: Mutex<Collected>,
     latest: watch::Sender<Option<Arc<Cosigned>>>,
+    /// What of it is in the store.
+    remembered: Mutex<Option<Arc<Cosigned>>>,
 }
 
 struct Collected {
@@ -132,6 +134,7 @@ impl Cosigning {
     ) -> Result<Self, StoreError> {
         let remembered = store.cosigned().ok().flatten();
         let latest = remembered.and_then(|note| Cosigned::reopen(&committees, note));
+        let latest = latest.map(Arc::new);
         let handovers = Handovers::open(&store)?;
         Ok(Self {
             network: committees.network(),
@@ -145,7 +148,8 @@ impl Cosigning {
                 attendance: Attendance::default(),
                 signed_in: 0,
             }),
-            latest: watch::Sender::new(latest.map(Arc::new)),
+            latest: watch::Sender::new(latest.clone()),
+            remembered: Mutex::new(latest),
         })
     }
 
@@ -309,11 +313,24 @@ impl Cosigning {
         attendance.cosigned(round);
         let height = cosigned.checkpoint.checkpoint().height;
         rounds.forget_below(height);
-        // The ledger itself is safe without it: the signatures can be collected again.
-        if let Err(error) = self.store.remember_cosigned(&cosigned.to_note()) {
+        self.latest.send_replace(Some(Arc::new(cosigned)));
+    }
+
+    /// Writes the latest checkpoint down, if it is another than the one written last. Every second and at the end is enough:
+    /// the ledger is safe without it, and the signatures can be collected again.
+    pub fn remember(&self) {
+        let remembered = self.remembered.lock();
+        let mut remembered = remembered.unwrap_or_else(PoisonError::into_inner);
+        let latest = self.latest();
+        if latest == *remembered {
+            return;
+        }
+        if let Some(cosigned) = &latest
+            && let Err(error) = self.store.remember_cosigned(&cosigned.to_note())
+        {
             tracing::error!(%error, "a cosigned checkpoint could not be remembered");
         }
-        self.latest.send_replace(Some(Arc::new(cosigned)));
+        *remembered = latest;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Collected> {

@@ -6,7 +6,7 @@ use protocol::{
     Timestamp,
     registry::{
         NetworkId,
-        checkpoint::{Checkpoint, Committees, UnverifiedCheckpoint, write_checkpoint},
+        checkpoint::{Checkpoint, Committees, VerifiedCheckpoint, write_checkpoint},
         note::{NoteSignature, UnverifiedNote},
     },
 };
@@ -136,14 +136,13 @@ impl Round {
 
     /// The checkpoint with all signatures collected for it.
     pub(super) fn cosigned(&self, committees: &Committees) -> Option<Cosigned> {
-        let signatures = self
-            .signatures
-            .values()
-            .map(|(_, signature)| signature.clone());
-        let note = write_checkpoint(&self.checkpoint, &signatures.collect::<Vec<_>>()).ok()?;
-        let checkpoint = UnverifiedCheckpoint::parse(note.as_bytes()).ok()?;
+        let time = self.quorum_time(committees)?;
+        let signatures = self.signatures.values();
+        let signatures: Vec<_> = signatures.map(|(_, signature)| signature.clone()).collect();
+        let checkpoint =
+            VerifiedCheckpoint::dangerous_assembled(&self.checkpoint, time, &signatures).ok()?;
         Some(Cosigned {
-            checkpoint: checkpoint.verify(committees).ok()?,
+            checkpoint,
             document: self.document.clone(),
         })
     }

@@ -165,6 +165,7 @@ fn the_latest_checkpoint_survives_a_restart() {
         cosigning.committed(&checkpoint(&network, 1), "{}".into(), Pace::Live, NOW);
         let latest = cosigning.latest().unwrap();
         assert_eq!(latest.checkpoint.size(), 1);
+        cosigning.remember();
         latest
     };
     assert_eq!(

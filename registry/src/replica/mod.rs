@@ -166,6 +166,7 @@ impl Replica {
 
     /// Called every second: repeats what others may have missed.
     pub fn tick(&self, now: Timestamp, instant: Instant) {
+        self.cosigning.remember();
         self.forget_impossible();
         let again = self.mempool().tick(instant);
         for record in again {
@@ -186,6 +187,7 @@ impl Replica {
     ///
     /// Fails if the store does.
     pub fn close(&self) -> Result<(), StoreError> {
+        self.cosigning.remember();
         let snapshot = snapshot(&self.committed().state);
         match self.store.mark(snapshot) {
             // What failed was told when it did.

@@ -133,6 +133,24 @@ pub struct VerifiedCheckpoint {
 }
 
 impl VerifiedCheckpoint {
+    /// The checkpoint with cosignatures that were checked one by one ([`Cosigners::verify`]), among them those of a quorum,
+    /// which had signed at `cosigned_at`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are none or too many for a note.
+    pub fn dangerous_assembled(
+        checkpoint: &Checkpoint,
+        cosigned_at: Timestamp,
+        cosignatures: &[NoteSignature],
+    ) -> Result<Self, NoteError> {
+        Ok(Self {
+            checkpoint: *checkpoint,
+            cosigned_at,
+            note: write_checkpoint(checkpoint, cosignatures)?,
+        })
+    }
+
     /// How many records the ledger has.
     #[must_use]
     pub const fn size(&self) -> u64 {
