@@ -46,6 +46,9 @@ pub trait Application: Send + Sync + 'static {
     /// Height of the last block known to be durable. Blocks above it are delivered again after a restart.
     fn committed_height(&self) -> u64;
 
+    /// How many records wait for a block, those in blocks that are not committed included. Answers at once.
+    fn waiting(&self) -> usize;
+
     /// Records for a block at `height` and `time_ms`, at most [`crate::BLOCK_RECORDS_MAX`] of them
     /// and [`crate::BLOCK_RECORDS_BYTES_MAX`] bytes; empty when nothing waits.
     fn propose(&self, ancestors: &[OrderedBlock], height: u64, time_ms: u64) -> Vec<Bytes>;

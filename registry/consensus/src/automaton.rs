@@ -5,6 +5,7 @@ use crate::{
     block::{Block, RoundContext},
     config::Timing,
     engine::Scheme,
+    gathering::Gathering,
     planted::{Bug, planted},
 };
 use commonware_consensus::{
@@ -37,7 +38,7 @@ impl<E: Clock + Spawner> commonware_consensus::Application<E> for Automaton {
     type Block = Block;
     type Input = ();
 
-    /// Proposes as soon as there are records, and an empty block after the idle time.
+    /// Proposes when enough records have come together ([`Gathering`]), and an empty block after the idle time.
     async fn propose(
         &mut self,
         (runtime, context): (E, RoundContext),
@@ -52,20 +53,30 @@ impl<E: Clock + Spawner> commonware_consensus::Application<E> for Automaton {
         } else {
             self.timing.idle()
         };
-        let due = runtime.current() + idle;
+        let answered = parent.inner().ordered().records.len();
+        let mut gathering = Gathering::until(runtime.current() + idle);
         loop {
             self.wake.mark_unchanged();
-            let time_ms = block_time(unix_ms(runtime.current()), parent.inner());
-            let records = self.records(&runtime, &ancestors, height, time_ms).await?;
-            let idle = runtime.current() < due;
-            if !records.is_empty() || !idle {
-                let block = Block::new(context, parent.digest(), height, time_ms, records);
-                return Some(block.digested());
+            let committed = self.application.committed_height();
+            let on_their_way = ancestors.iter().filter(|block| block.height > committed);
+            let on_their_way: usize = on_their_way.map(|block| block.records.len()).sum();
+            let waiting = self.application.waiting().saturating_sub(on_their_way);
+            if committed >= parent.height().get() {
+                gathering.settle(waiting, answered, runtime.current());
+            }
+            if gathering.is_over(waiting, runtime.current()) {
+                let time_ms = block_time(unix_ms(runtime.current()), parent.inner());
+                let records = self.records(&runtime, &ancestors, height, time_ms).await?;
+                if !records.is_empty() || gathering.is_due(runtime.current()) {
+                    let block = Block::new(context, parent.digest(), height, time_ms, records);
+                    return Some(block.digested());
+                }
+                gathering.begin_again();
             }
             tokio::select! {
                 biased;
                 _ = self.wake.changed() => {}
-                () = runtime.sleep_until(due) => {}
+                () = runtime.sleep_until(gathering.end()) => {}
             }
         }
     }

@@ -31,6 +31,7 @@ mod delivery;
 mod engine;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod gathering;
 mod gossip;
 mod node;
 pub mod planted;

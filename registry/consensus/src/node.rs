@@ -37,6 +37,10 @@ use tokio::sync::{oneshot, watch};
 /// Members that may join before the network is set up anew.
 const NEWCOMERS: usize = 8;
 
+/// The engine's tasks wake each other all the time: on one thread that costs no switch. The disk and the application have
+/// threads of their own.
+const WORKERS: usize = 1;
+
 /// A certificate is looked for this many blocks down.
 const CERTIFICATE_SEARCH: u64 = 1024;
 
@@ -219,7 +223,7 @@ fn run(
     loop {
         let settings = runtime::Config::new()
             .with_storage_directory(config.directory.clone())
-            .with_worker_threads(2);
+            .with_worker_threads(WORKERS);
         let ended = runtime::Runner::new(settings).start(|context| async {
             let started = start(context, config, application.clone(), ports.clone());
             let engine = Box::pin(started).await?;

@@ -84,6 +84,11 @@ impl Application for Player {
         self.replica.committed_height()
     }
 
+    fn waiting(&self) -> usize {
+        let refused = matches!(&self.play, Play::InvalidBlocks(refused) if !refused.is_empty());
+        self.replica.waiting() + usize::from(refused)
+    }
+
     fn propose(&self, ancestors: &[OrderedBlock], height: u64, time_ms: u64) -> Vec<Bytes> {
         let mut records = self.replica.propose(ancestors, height, time_ms);
         if let Play::InvalidBlocks(refused) = &self.play {

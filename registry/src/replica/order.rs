@@ -10,7 +10,7 @@ use crate::{
     cosigning::Pace,
     mempool::{Offered, Origin},
     message::Message,
-    state::{BlockContext, State},
+    state::{BlockContext, OtherState, State},
     store::StoreError,
 };
 use bytes::Bytes;
@@ -39,6 +39,8 @@ enum BlockError {
     #[error("a final block holds a record against the rules of this node")]
     Rejected(#[from] crate::state::Rejection),
     #[error(transparent)]
+    Other(#[from] OtherState),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the store's root after the block is not the state's")]
     Root,
@@ -47,6 +49,10 @@ enum BlockError {
 impl Application for Replica {
     fn committed_height(&self) -> u64 {
         self.committed().height
+    }
+
+    fn waiting(&self) -> usize {
+        self.mempool().len()
     }
 
     fn propose(&self, ancestors: &[OrderedBlock], height: u64, time_ms: u64) -> Vec<Bytes> {
@@ -117,6 +123,8 @@ impl Application for Replica {
             source: Box::new(source),
         })?;
         self.heights.send_replace(block.height);
+        // The next leader may be waiting for this block.
+        self.wake();
         Ok(())
     }
 
@@ -240,7 +248,7 @@ impl Replica {
         let records = self.records(&block.records)?;
         let context = context(block.height, block.time_ms);
         let decides = records.iter().any(|record| decides(record));
-        {
+        let changes = {
             let committed = self.committed();
             let mut fork = committed.state.fork();
             for record in &records {
@@ -252,13 +260,12 @@ impl Replica {
             {
                 self.cosigning.announce(&checkpoint, document);
             }
-        }
+            fork.into_changes()
+        };
         let root = self.store.append(block.height, context.time, &records)?;
         let (checkpoint, document) = {
             let mut committed = self.write();
-            for record in &records {
-                committed.state.apply(record, &context)?;
-            }
+            committed.state.take(changes)?;
             committed.state.settle(RECENT_MAX);
             committed.state.end_block(block.height);
             committed.height = block.height;

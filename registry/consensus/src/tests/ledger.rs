@@ -190,6 +190,13 @@ impl Application for Member {
         self.ledger.height()
     }
 
+    fn waiting(&self) -> usize {
+        let committed = self.ledger.records();
+        let waiting = self.waiting.lock().unwrap();
+        let open = waiting.iter().filter(|record| !committed.contains(record));
+        open.count() + usize::from(self.behaviour == Behaviour::ProposesInvalid)
+    }
+
     fn propose(&self, ancestors: &[OrderedBlock], height: u64, _time_ms: u64) -> Vec<Bytes> {
         assert!(
             ancestors

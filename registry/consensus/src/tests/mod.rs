@@ -275,7 +275,7 @@ fn the_same_seed_gives_the_same_run() {
             network.start_all(Behaviour::Honest).await;
             network.submit(0, b"record");
             // Into the second epoch.
-            network.run(25 * SECOND).await;
+            network.run(30 * SECOND).await;
             assert!(network.heights()[0] > ledger::EPOCH);
         })
     };
