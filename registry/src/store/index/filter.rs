@@ -2,8 +2,9 @@
 //!
 //! The bits of a key all lie in one line of the processor's cache.
 
-/// Per posting; then one key in a hundred that is not there is looked for in vain.
-const BITS_PER_KEY: usize = 10;
+/// Per posting; then three keys in a thousand that are not there are looked for in vain. A ledger of a million records has some
+/// twenty runs, and every new record is looked for in all of them.
+const BITS_PER_KEY: usize = 16;
 const PROBES: u32 = 6;
 const LINE_BYTES: usize = 64;
 
@@ -66,7 +67,7 @@ mod tests {
         let filter = Filter::of(keys.iter().copied());
         assert!(keys.iter().all(|key| filter.may_have(*key)));
         let wrong = (10_000..110_000).filter(|n| filter.may_have(spread(*n)));
-        assert!(wrong.count() < 2_500);
+        assert!(wrong.count() < 400);
         let read = Filter::from_bytes(filter.as_bytes()).unwrap();
         assert!(keys.iter().all(|key| read.may_have(*key)));
         assert!(Filter::from_bytes(&[]).is_none() && Filter::from_bytes(&[0; 63]).is_none());
