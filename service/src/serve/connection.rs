@@ -1,12 +1,15 @@
 //! One connection: handshake, requests, end.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::count::Full;
@@ -15,6 +18,11 @@ use crate::limits::{
     CONNECTION_LIFETIME, HEADER_BYTES_MAX, HEADER_READ_TIMEOUT, HEADERS_MAX, IDLE_TIMEOUT,
     REQUEST_TIMEOUT,
 };
+
+/// Connections that were turned away and are waited for, how long, and how much is read from each.
+const REFUSED_MAX: usize = 256;
+const REFUSAL_TIME: Duration = Duration::from_secs(1);
+const REFUSED_BYTES_MAX: u64 = 64 * 1024;
 
 const TOO_MANY_FROM_ADDRESS: &[u8] =
     b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -27,10 +35,20 @@ pub(super) struct Connections {
     router: Router,
     tls: Option<TlsAcceptor>,
     stopped: watch::Receiver<()>,
+    /// Places of those that were turned away and still read why.
+    refused: Arc<Semaphore>,
+}
+
+/// Sends nothing more, and reads until the other side ends too or has sent more than a request.
+async fn end(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.shutdown().await?;
+    let mut rest = stream.take(REFUSED_BYTES_MAX);
+    tokio::io::copy(&mut rest, &mut tokio::io::sink()).await?;
+    Ok(())
 }
 
 impl Connections {
-    pub(super) const fn new(
+    pub(super) fn new(
         router: Router,
         tls: Option<TlsAcceptor>,
         stopped: watch::Receiver<()>,
@@ -39,6 +57,7 @@ impl Connections {
             router,
             tls,
             stopped,
+            refused: Arc::new(Semaphore::new(REFUSED_MAX)),
         }
     }
 
@@ -89,15 +108,23 @@ impl Connections {
         }
     }
 
-    /// Turns a connection away. Nothing is waited for: what does not fit the socket's empty buffer is not sent.
-    pub(super) fn refuse(&self, stream: &TcpStream, full: Full) {
+    /// Turns a connection away. What does not fit the socket's empty buffer is not sent; whoever is there is given a moment to
+    /// read the answer, because what a client still sends to a closed socket makes its system drop what it has not read.
+    pub(super) fn refuse(&self, stream: TcpStream, full: Full) {
         tracing::warn!(?full, "connection refused");
-        if self.tls.is_none() {
-            let answer = match full {
-                Full::Address => TOO_MANY_FROM_ADDRESS,
-                Full::Service => TOO_MANY,
-            };
-            let _ = stream.try_write(answer);
+        if self.tls.is_some() {
+            return;
+        }
+        let answer = match full {
+            Full::Address => TOO_MANY_FROM_ADDRESS,
+            Full::Service => TOO_MANY,
+        };
+        let _ = stream.try_write(answer);
+        if let Ok(place) = Arc::clone(&self.refused).try_acquire_owned() {
+            tokio::spawn(async move {
+                let _elapsed = tokio::time::timeout(REFUSAL_TIME, end(stream)).await;
+                drop(place);
+            });
         }
     }
 }

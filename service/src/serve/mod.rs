@@ -234,7 +234,7 @@ fn admit(
         }
         Err(full) => {
             traffic.refused();
-            connections.refuse(&stream, full);
+            connections.refuse(stream, full);
         }
     }
 }

@@ -284,6 +284,29 @@ async fn neg_e01_slow_headers_are_cut_off() {
 }
 
 #[tokio::test]
+async fn n11_whoever_is_turned_away_reads_why_although_it_has_sent_its_request_meanwhile() {
+    let running = start(&ServiceConfig {
+        connections_per_address_max: 1,
+        ..config()
+    })
+    .await;
+    let mut first = TcpStream::connect(running.address).await.unwrap();
+    first
+        .write_all(b"GET /ok HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    first.readable().await.unwrap();
+    let mut second = TcpStream::connect(running.address).await.unwrap();
+    // The answer is there before the request is sent.
+    second.readable().await.unwrap();
+    let head = b"POST /ok HTTP/1.1\r\nHost: x\r\nContent-Length: 16384\r\n\r\n";
+    second.write_all(head).await.unwrap();
+    second.write_all(&[0; 8192]).await.unwrap();
+    second.write_all(&[0; 8192]).await.unwrap();
+    assert!(read_to_end(&mut second).await.starts_with("HTTP/1.1 429 "));
+}
+
+#[tokio::test]
 async fn neg_e01_an_address_gets_its_connections_and_no_more() {
     let running = start(&ServiceConfig {
         connections_per_address_max: 2,
