@@ -168,7 +168,9 @@ impl Client {
                 }
                 true
             }
-            Ok((status, problem)) if status.is_client_error() => {
+            Ok((status, problem))
+                if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS =>
+            {
                 let refused = format!("node {node} refused a record: {status} {problem}");
                 self.recorder.refused(refused);
                 true

@@ -1,5 +1,7 @@
 //! Copies of a node: an old image of its disk is put back, and a second instance runs with the same keys.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -10,6 +12,9 @@ use crate::cluster::{Cluster, TwinData};
 
 /// Records that become final after an image was taken, and after it was put back.
 const PROGRESS: usize = 10;
+
+/// Until an epoch is over, on a machine with other work.
+const EPOCH_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Takes an image of a random node's disk, lets it go on, and puts the image back: it must follow again, and no other ledger may come of
 /// it. What lies with its keys says in which epoch it voted; it stays, as on a machine whose data disk alone was restored.
@@ -37,6 +42,7 @@ pub async fn images(settings: &Settings) -> anyhow::Result<Outcome> {
         fired += usize::from(new > old);
         std::fs::remove_dir_all(image)?;
         load.progress(PROGRESS, RECOVERY).await?;
+        next_epoch(&cluster, settings, victim).await?;
     }
     conclude("old images", settings, &mut cluster, load, fired).await
 }
@@ -66,6 +72,23 @@ pub async fn twins(settings: &Settings) -> anyhow::Result<Outcome> {
         load.progress(PROGRESS, RECOVERY).await?;
     }
     conclude("two instances", settings, &mut cluster, load, fired).await
+}
+
+/// Waits until a node is in a later epoch, in which it votes again: more nodes without votes in one epoch than may be faulty end the
+/// ledger there.
+async fn next_epoch(cluster: &Cluster, settings: &Settings, node: usize) -> anyhow::Result<()> {
+    let blocks = settings.plan().epoch_blocks;
+    let begun = Instant::now();
+    let height = async || Some(cluster.health(node).await?.height);
+    let first = height().await.unwrap_or_default() / blocks;
+    while height().await.is_none_or(|now| now / blocks == first) {
+        ensure!(
+            begun.elapsed() < EPOCH_PATIENCE,
+            "N10: no new epoch within {EPOCH_PATIENCE:?}"
+        );
+        sleep(super::POLL).await;
+    }
+    Ok(())
 }
 
 async fn refuses_the_folder(cluster: &mut Cluster, number: usize) -> anyhow::Result<()> {

@@ -44,8 +44,10 @@ pub async fn overload(settings: &Settings) -> anyhow::Result<Outcome> {
     let mut cluster = Cluster::start(&plan).await?;
     let load = settings.load(&cluster)?;
     let time = Duration::from_secs(u64::try_from(settings.times)?);
-    let busy = press(&cluster, BUSY, time, settings.seed).await?;
-    let over = press(&cluster, BUSY * TIMES, time, settings.seed + 1).await?;
+    // Not the seed of the ordinary clients, whose records these would be.
+    let seed = !settings.seed;
+    let busy = press(&cluster, BUSY, time, seed).await?;
+    let over = press(&cluster, BUSY * TIMES, time, seed ^ 1).await?;
     let (peak, goodput) = (count(&busy.receipts), count(&over.receipts));
     let told = format!(
         "receipts: {peak}, then {goodput}; told to come later: {}, then {}",
