@@ -108,8 +108,8 @@ impl Connections {
         }
     }
 
-    /// Turns a connection away. What does not fit the socket's empty buffer is not sent; whoever is there is given a moment to
-    /// read the answer, because what a client still sends to a closed socket makes its system drop what it has not read.
+    /// Turns a connection away. Clients do not understand an answer that comes before they have asked, and what they still send to
+    /// a closed socket makes their system drop what they have not read: as many as there are places for are given the time.
     pub(super) fn refuse(&self, stream: TcpStream, full: Full) {
         tracing::warn!(?full, "connection refused");
         if self.tls.is_some() {
@@ -119,12 +119,15 @@ impl Connections {
             Full::Address => TOO_MANY_FROM_ADDRESS,
             Full::Service => TOO_MANY,
         };
-        let _ = stream.try_write(answer);
-        if let Ok(place) = Arc::clone(&self.refused).try_acquire_owned() {
-            tokio::spawn(async move {
-                let _elapsed = tokio::time::timeout(REFUSAL_TIME, end(stream)).await;
-                drop(place);
-            });
-        }
+        let Ok(place) = Arc::clone(&self.refused).try_acquire_owned() else {
+            let _ = stream.try_write(answer);
+            return;
+        };
+        tokio::spawn(async move {
+            let _asked_or_not = tokio::time::timeout(REFUSAL_TIME, stream.peek(&mut [0])).await;
+            let _ = stream.try_write(answer);
+            let _ended_or_not = tokio::time::timeout(REFUSAL_TIME, end(stream)).await;
+            drop(place);
+        });
     }
 }
