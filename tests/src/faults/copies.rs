@@ -13,13 +13,17 @@ use crate::cluster::{Cluster, TwinData};
 /// Records that become final after an image was taken, and after it was put back.
 const PROGRESS: usize = 10;
 
+/// Blocks of an epoch, which each image waits for.
+const IMAGE_EPOCH_BLOCKS: u64 = 100;
 /// Until an epoch is over, on a machine with other work.
 const EPOCH_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Takes an image of a random node's disk, lets it go on, and puts the image back: it must follow again, and no other ledger may come of
 /// it. What lies with its keys says in which epoch it voted; it stays, as on a machine whose data disk alone was restored.
 pub async fn images(settings: &Settings) -> anyhow::Result<Outcome> {
-    let mut cluster = Cluster::start(&settings.plan()).await?;
+    let mut plan = settings.plan();
+    plan.epoch_blocks = IMAGE_EPOCH_BLOCKS;
+    let mut cluster = Cluster::start(&plan).await?;
     let load = settings.load(&cluster)?;
     let mut rng = ChaCha20Rng::seed_from_u64(settings.seed);
     let mut fired = 0;
@@ -42,7 +46,7 @@ pub async fn images(settings: &Settings) -> anyhow::Result<Outcome> {
         fired += usize::from(new > old);
         std::fs::remove_dir_all(image)?;
         load.progress(PROGRESS, RECOVERY).await?;
-        next_epoch(&cluster, settings, victim).await?;
+        next_epoch(&cluster, victim).await?;
     }
     conclude("old images", settings, &mut cluster, load, fired).await
 }
@@ -76,12 +80,14 @@ pub async fn twins(settings: &Settings) -> anyhow::Result<Outcome> {
 
 /// Waits until a node is in a later epoch, in which it votes again: more nodes without votes in one epoch than may be faulty end the
 /// ledger there.
-async fn next_epoch(cluster: &Cluster, settings: &Settings, node: usize) -> anyhow::Result<()> {
-    let blocks = settings.plan().epoch_blocks;
+async fn next_epoch(cluster: &Cluster, node: usize) -> anyhow::Result<()> {
     let begun = Instant::now();
     let height = async || Some(cluster.health(node).await?.height);
-    let first = height().await.unwrap_or_default() / blocks;
-    while height().await.is_none_or(|now| now / blocks == first) {
+    let first = height().await.unwrap_or_default() / IMAGE_EPOCH_BLOCKS;
+    while height()
+        .await
+        .is_none_or(|now| now / IMAGE_EPOCH_BLOCKS == first)
+    {
         ensure!(
             begun.elapsed() < EPOCH_PATIENCE,
             "N10: no new epoch within {EPOCH_PATIENCE:?}"
