@@ -13,7 +13,7 @@ use registry::{
     clock::Clock,
     replica::Replica,
     store::{self, Grain, Store},
-    votes::Votes,
+    votes::{NOTED_EVERY, Votes},
 };
 use registry_consensus::{
     Application, Ballot, Handle, PeerKey, Vote,
@@ -61,7 +61,14 @@ struct Place {
     lie: Option<Lie>,
     /// Dropped when the node ends: one for each task that has to know.
     stop: Vec<watch::Sender<()>>,
-    image: Option<(Image, PathBuf)>,
+    image: Option<Kept>,
+}
+
+/// A copy of all that a machine holds but its keys, from the time of a height.
+struct Kept {
+    disk: Image,
+    notes: PathBuf,
+    height: u64,
 }
 
 /// A machine's clock as the application wants it.
@@ -243,6 +250,7 @@ impl Cluster {
         let (replica, timer) = (Arc::downgrade(replica), self.world.timer());
         let (clock, origin) = self.origin;
         self.world.spawn(async move {
+            let mut noted = 0;
             loop {
                 tokio::select! {
                     biased;
@@ -255,11 +263,14 @@ impl Cluster {
                 let now = Timestamp::from_unix(timer.unix_ms() / 1000);
                 replica.tick(now, clock + timer.elapsed().saturating_sub(origin));
                 let (height, _) = replica.progress();
-                if votes
-                    .as_ref()
-                    .is_some_and(|votes| votes.note(height).is_err())
-                {
-                    return;
+                // As the program does it.
+                if height < noted + NOTED_EVERY && (noted > 0 || height == 0) {
+                    continue;
+                }
+                match votes.as_ref().map(|votes| votes.note(height)) {
+                    Some(Ok(())) => noted = height,
+                    Some(Err(_)) => return,
+                    None => {}
                 }
             }
         });
@@ -295,32 +306,46 @@ impl Cluster {
         self.world.cut_power(member, rng).await;
     }
 
-    /// Keeps a copy of all that a member's machine holds.
+    /// Keeps a copy of all that a member's machine holds, in place of the one before.
     pub(crate) fn keep_image(&mut self, member: usize) -> io::Result<()> {
-        let kept = self.path(member, "image");
-        copy(&self.path(member, "data"), &kept)?;
-        let image = self.world.disk(member).image();
+        let notes = self.path(member, "image");
+        if notes.exists() {
+            fs::remove_dir_all(&notes)?;
+        }
+        copy(&self.path(member, "data"), &notes)?;
+        let kept = Kept {
+            disk: self.world.disk(member).image(),
+            notes,
+            height: self.height(member),
+        };
         if let Some(place) = self.places.get_mut(member) {
-            place.image = Some((image, kept));
+            place.image = Some(kept);
         }
         Ok(())
     }
 
-    /// Puts the copy back; whether there was one.
-    pub(crate) async fn restore_image(&mut self, member: usize) -> io::Result<bool> {
-        let image = self
-            .places
-            .get_mut(member)
-            .and_then(|place| place.image.take());
-        let Some((image, kept)) = image else {
-            return Ok(false);
-        };
+    /// Whether the member's copy is so old that its node has to recognise it, a moment later.
+    pub(crate) fn has_old_image(&self, member: usize) -> bool {
+        let place = self.places.get(member);
+        let kept = place.and_then(|place| place.image.as_ref());
+        kept.is_some_and(|kept| self.height(member) >= kept.height + NOTED_EVERY)
+    }
+
+    fn height(&self, member: usize) -> u64 {
+        let access = self.desk.node(member);
+        access.map_or(0, |access| access.replica.progress().0)
+    }
+
+    /// Puts the copy back in place of everything but the keys.
+    pub(crate) async fn restore_image(&mut self, member: usize) -> io::Result<()> {
+        let place = self.places.get_mut(member);
+        let kept = place.and_then(|place| place.image.take());
+        let kept = kept.ok_or(io::ErrorKind::NotFound)?;
         self.release(member).await;
-        self.world.disk(member).restore(&image, "");
+        self.world.disk(member).restore(&kept.disk);
         let place = self.path(member, "data");
         fs::remove_dir_all(&place)?;
-        copy(&kept, &place)?;
-        Ok(true)
+        copy(&kept.notes, &place)
     }
 }
 

@@ -29,7 +29,16 @@ pub(crate) enum Fault {
     /// A clock is wrong.
     Clock(usize, i64),
     /// A machine gets an older copy of its disk back, and with it loses votes.
-    OldImage(usize),
+    OldImage(usize, Age),
+}
+
+/// How old the copy of a disk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// From the first seconds: of an epoch that the others have left.
+    Early,
+    /// As young as a node can recognise: perhaps of this epoch.
+    Recent,
 }
 
 /// How a partition cuts.
@@ -204,7 +213,9 @@ fn fault(rng: &mut ChaCha20Rng, members: usize, liar: Option<usize>) -> Fault {
             lost: u8::try_from(below(rng, 31)).unwrap_or(0),
             delay_ms: rng.next_u64() % 500,
         },
-        8 if liar.is_none() && below(rng, 2) == 0 => Fault::OldImage(one),
+        8 if liar.is_none() && below(rng, 2) == 0 => {
+            Fault::OldImage(one, one_of(rng, Age::Early, &[Age::Recent]))
+        }
         8 => Fault::Repeats(rng.next_u64() % 50 + 1),
         _ => {
             let hour = 3_600_000;

@@ -2,14 +2,19 @@
 
 use crate::{
     cluster::FAIR,
-    plan::{Fault, Ways},
+    plan::{Age, Fault, Ways},
     run::Story,
 };
 use registry_consensus::simulation::{Link, Trouble};
-use std::time::Duration;
+use std::{io, time::Duration};
 
-/// Longer than a node waits for a leader.
-const DEAF: Duration = Duration::from_millis(3_500);
+/// Longer than a node waits for the certificate of a block that it has voted for: then it votes to pass over the view.
+const DEAF: Duration = Duration::from_millis(4_500);
+/// After this time a node that reaches a height has noted it.
+const NOTED: Duration = Duration::from_millis(1_100);
+const GLANCE: Duration = Duration::from_millis(100);
+/// Blocks come at least every second.
+const AGED_MAX: Duration = Duration::from_secs(30);
 
 impl Story {
     /// Lets something go wrong for a while.
@@ -58,26 +63,44 @@ impl Story {
                 self.cluster.cut_power(*member, &mut self.rng).await;
                 self.start(*member).await;
             }
-            // More members that may not vote than may be faulty would stand still, as they must.
-            Fault::OldImage(_) if self.outcome.fired.contains_key("old image") => {}
-            Fault::OldImage(member) => match self.cluster.restore_image(*member).await {
-                Ok(true) => {
-                    self.fired("old image");
-                    // It speaks and hears nothing, so that it would vote in the views in which it stands.
-                    let deaf = *member;
-                    let hears = |_, to: usize| (to != deaf).then_some(FAIR);
-                    self.cluster.links(hears).await;
-                    self.start(deaf).await;
-                    self.pass(DEAF.max(duration)).await;
-                    self.cluster.links(|_, _| Some(FAIR)).await;
+            Fault::OldImage(member, age) => {
+                if let Err(error) = self.old_image(*member, *age, duration).await {
+                    self.violation(format!("putting an image back: {error}"));
                 }
-                Ok(false) => {}
-                Err(error) => self.violation(format!("putting an image back: {error}")),
-            },
+            }
             Fault::Partition(..) | Fault::Weather { .. } | Fault::Repeats(_) | Fault::Clock(..) => {
                 self.disturbance(fault, duration).await;
             }
         }
+    }
+
+    /// A machine gets an older copy of its disk back, one that its node has to recognise.
+    async fn old_image(&mut self, member: usize, age: Age, duration: Duration) -> io::Result<()> {
+        // More members that may not vote than may be faulty would stand still, as they must.
+        if self.outcome.fired.contains_key("old image") {
+            return Ok(());
+        }
+        if age == Age::Recent {
+            self.cluster.keep_image(member)?;
+        }
+        let timer = self.cluster.world.timer();
+        let end = timer.elapsed() + AGED_MAX;
+        while !self.cluster.has_old_image(member) {
+            if timer.elapsed() > end {
+                return Ok(());
+            }
+            self.pass(GLANCE).await;
+        }
+        self.pass(NOTED).await;
+        self.cluster.restore_image(member).await?;
+        self.fired("old image");
+        // It speaks and hears nothing, so that it would vote in the views in which it stands.
+        let hears = |_, to: usize| (to != member).then_some(FAIR);
+        self.cluster.links(hears).await;
+        self.start(member).await;
+        self.pass(DEAF.max(duration)).await;
+        self.cluster.links(|_, _| Some(FAIR)).await;
+        Ok(())
     }
 
     /// What goes wrong between machines, and their clocks.
@@ -117,7 +140,7 @@ impl Story {
             | Fault::Power(..)
             | Fault::PowerOfAll
             | Fault::Disk(..)
-            | Fault::OldImage(_) => {}
+            | Fault::OldImage(..) => {}
         }
     }
 

@@ -185,21 +185,19 @@ impl Disk {
         )
     }
 
-    /// Puts a copy back in place of everything whose name does not begin with `except`.
-    pub fn restore(&self, image: &Image, except: &str) {
+    /// Puts a copy back in place of everything.
+    pub fn restore(&self, image: &Image) {
         let mut contents = self.lock();
         contents.boot += 1;
-        contents.files.retain(|name, _| name.starts_with(except));
-        for (name, held) in &image.0 {
-            if !name.starts_with(except) {
-                let file = File {
-                    held: held.clone(),
-                    seen: held.clone(),
-                    changes: Vec::new(),
-                };
-                contents.files.insert(name.clone(), file);
-            }
-        }
+        let files = image.0.iter().map(|(name, held)| {
+            let file = File {
+                held: held.clone(),
+                seen: held.clone(),
+                changes: Vec::new(),
+            };
+            (name.clone(), file)
+        });
+        contents.files = files.collect();
     }
 
     /// Changes one bit of a file whose name begins with `prefix`; `false` if there is none with content.

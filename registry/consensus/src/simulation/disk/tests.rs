@@ -67,14 +67,16 @@ fn a_full_disk_takes_no_more_and_can_still_be_read() {
 }
 
 #[test]
-fn an_image_puts_back_everything_but_what_is_excepted() {
+fn an_image_puts_everything_back() {
     let disk = Disk::default();
     disk.open("data/a").write(0, b"old").unwrap();
     disk.open("data/a").sync().unwrap();
+    disk.open("data/a").write(0, b"unsynced").unwrap();
     let image = disk.image();
-    disk.open("data/a").write(0, b"new").unwrap();
-    disk.open("keys/b").write(0, b"new").unwrap();
-    disk.restore(&image, "keys/");
+    disk.open("data/a").sync().unwrap();
+    disk.open("data/b").write(0, b"new").unwrap();
+    disk.restore(&image);
+    assert_eq!(disk.open("data/a").len(), Ok(3));
     assert_eq!(disk.open("data/a").read(0, 3).unwrap(), b"old");
-    assert_eq!(disk.open("keys/b").read(0, 3).unwrap(), b"new");
+    assert!(!disk.has("data/b"));
 }
