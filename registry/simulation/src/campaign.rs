@@ -2,7 +2,7 @@
 
 use crate::{
     lock,
-    planted::Mistake,
+    planted::{Mistake, Planted},
     run::{KINDS, Outcome, run},
 };
 use std::{
@@ -26,10 +26,8 @@ pub struct Campaign {
     pub seeds: u64,
     /// On how many threads.
     pub jobs: usize,
-    /// What is planted, if anything.
-    pub mistake: Option<Mistake>,
-    /// Whether the first violation ends it.
-    pub ends_early: bool,
+    /// What is planted, if anything: then the campaign ends once it is found.
+    pub planted: Option<&'static Planted>,
 }
 
 /// What came of them.
@@ -46,6 +44,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// The first violation by which a planted mistake is found.
+    #[must_use]
+    pub fn first_of(&self, planted: &Planted) -> Option<&(u64, String)> {
+        let mut violations = self.violations.iter();
+        violations.find(|(_, violation)| planted.is_seen_in(violation))
+    }
+
     /// The kinds of faults that never happened.
     #[must_use]
     pub fn never_fired(&self) -> Vec<&'static str> {
@@ -63,19 +68,23 @@ pub fn run_all(campaign: &Campaign, told: &(dyn Fn(u64, &Outcome) + Sync)) -> Re
             let Some(seed) = lock(&next).next() else {
                 return;
             };
-            let mut outcome = once(seed, campaign.mistake);
-            let twice = seed == campaign.from && campaign.mistake.is_none();
+            let mistake = campaign.planted.map(|planted| planted.mistake);
+            let mut outcome = once(seed, mistake);
+            let twice = seed == campaign.from && mistake.is_none();
             if twice && once(seed, None).trace != outcome.trace {
                 let what = "N13: the same seed did not give the same history";
                 outcome.violations.push(what.to_owned());
             }
             told(seed, &outcome);
-            let mut report = lock(&report);
-            if campaign.ends_early && !outcome.violations.is_empty() {
+            let found = campaign.planted.is_some_and(|planted| {
+                let mut violations = outcome.violations.iter();
+                violations.any(|violation| planted.is_seen_in(violation))
+            });
+            if found {
                 let mut next = lock(&next);
                 next.start = next.end;
             }
-            report.add(seed, outcome);
+            lock(&report).add(seed, outcome);
         }
     };
     thread::scope(|scope| {

@@ -27,6 +27,7 @@ impl Story {
             && let Some(latest) = node.latest()
         {
             self.outcome.records = ledger.len();
+            self.outcome.blocks = latest.checkpoint.checkpoint().height;
             let receipts = desk.receipts();
             let (records, unsigned) = check::n2_signatures(&self.network, ledger);
             let (committees, broken) =
@@ -51,6 +52,11 @@ impl Story {
         }
         if self.outcome.records == 0 {
             found.push("no record was final: the run does not count".to_owned());
+        }
+        // What a garbler passes on of others was never signed like that.
+        if !matches!(plan.liar, Some((_, Lie::Garbles))) {
+            let liar = plan.liar().map(name);
+            found.extend(self.cluster.witness.disagreements(liar.as_deref()));
         }
         found.extend(self.n9_votes(plan));
         self.count();

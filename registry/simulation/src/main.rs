@@ -4,7 +4,7 @@ use clap::Parser;
 use registry_simulation::{
     Outcome,
     campaign::{Campaign, SEEDS_FOR_ALL_KINDS, run_all},
-    planted::MISTAKES,
+    planted::{MISTAKES, Planted},
 };
 use std::{panic, process::ExitCode, thread};
 
@@ -27,6 +27,9 @@ struct Arguments {
     /// Plants each mistake in turn, and fails unless every one is found within the seeds.
     #[arg(long)]
     planted: bool,
+    /// Of the planted mistakes only those in whose description this occurs.
+    #[arg(long, default_value = "")]
+    only: String,
 }
 
 fn main() -> ExitCode {
@@ -40,11 +43,10 @@ fn main() -> ExitCode {
         from: arguments.from,
         seeds: arguments.seeds,
         jobs: arguments.jobs.unwrap_or(processors),
-        mistake: None,
-        ends_early: false,
+        planted: None,
     };
     let good = if arguments.planted {
-        find_planted(&campaign)
+        find_planted(&campaign, &arguments)
     } else {
         find_violations(&campaign, arguments.verbose)
     };
@@ -57,16 +59,17 @@ fn main() -> ExitCode {
 
 fn find_violations(campaign: &Campaign, verbose: bool) -> bool {
     let told = |seed: u64, outcome: &Outcome| {
-        for violation in &outcome.violations {
-            println!("seed {seed}: {violation}");
-        }
+        tell_violations(seed, outcome);
         if !outcome.violations.is_empty() {
             println!("seed {seed}: again with: cargo sim -- --seeds 1 --from {seed} --verbose");
         }
         if verbose {
             println!(
-                "seed {seed}: {} records, {:?}",
-                outcome.records, outcome.fired
+                "seed {seed}: {} records in {} blocks, {} s, {:?}",
+                outcome.records,
+                outcome.blocks,
+                outcome.lasted.as_secs(),
+                outcome.fired
             );
         }
     };
@@ -88,24 +91,39 @@ fn find_violations(campaign: &Campaign, verbose: bool) -> bool {
     complete && report.violations.is_empty()
 }
 
-fn find_planted(campaign: &Campaign) -> bool {
+fn tell_violations(seed: u64, outcome: &Outcome) {
+    for violation in &outcome.violations {
+        println!("seed {seed}: {violation}");
+    }
+}
+
+fn find_planted(campaign: &Campaign, arguments: &Arguments) -> bool {
     if !cfg!(feature = "planted") {
         println!("mistakes are planted only in a build with --features planted");
         return false;
     }
-    let mut all = true;
-    for (mistake, what) in MISTAKES {
+    let wanted = |planted: &&Planted| planted.what.contains(&arguments.only);
+    let mut all = MISTAKES.iter().any(|planted| wanted(&planted));
+    for planted in MISTAKES.iter().filter(wanted) {
         let campaign = Campaign {
-            mistake: Some(mistake),
-            ends_early: true,
+            planted: Some(planted),
             ..*campaign
         };
-        let report = run_all(&campaign, &|_, _| {});
-        match report.violations.first() {
+        let report = run_all(&campaign, &|seed, outcome| {
+            if arguments.verbose {
+                tell_violations(seed, outcome);
+            }
+        });
+        let what = planted.what;
+        match report.first_of(planted) {
             Some((seed, violation)) => println!("{what}: seed {seed}: {violation}"),
             None => {
                 all = false;
-                println!("{what}: not found in {} seeds", report.seeds);
+                println!(
+                    "{what}: not found in {} seeds, with {} other violations",
+                    report.seeds,
+                    report.violations.len()
+                );
             }
         }
     }

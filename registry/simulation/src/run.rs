@@ -60,6 +60,10 @@ pub const KINDS: [&str; 28] = [
 pub struct Outcome {
     /// How many records stand on the ledger.
     pub records: usize,
+    /// How many blocks are on it.
+    pub blocks: u64,
+    /// How long it took, in simulated time.
+    pub lasted: Duration,
     /// What was violated.
     pub violations: Vec<String>,
     /// How often each kind of fault happened.
@@ -93,7 +97,10 @@ fn history(seed: u64) -> Outcome {
             rng,
             expected: vec![false; plan.members],
         };
+        let timer = story.cluster.world.timer();
+        let begun = timer.elapsed();
         story.tell(&plan, seed).await;
+        story.outcome.lasted = timer.elapsed().saturating_sub(begun);
         story.outcome
     });
     match told {
@@ -273,7 +280,9 @@ impl Story {
     }
 
     pub(crate) fn violation(&mut self, what: String) {
-        self.outcome.violations.push(what);
+        if !self.outcome.violations.contains(&what) {
+            self.outcome.violations.push(what);
+        }
     }
 }
 

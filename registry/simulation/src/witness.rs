@@ -60,6 +60,27 @@ impl Witness {
         }
     }
 
+    /// Members that signed different ledgers at one height, but for one that lies: whoever signs has what is final.
+    pub(crate) fn disagreements(&self, liar: Option<&str>) -> Vec<String> {
+        let heard = lock(&self.0);
+        let mut first: BTreeMap<u64, (&str, &str)> = BTreeMap::new();
+        let mut found = Vec::new();
+        for ((name, height), texts) in &heard.notes {
+            if Some(name.as_str()) == liar {
+                continue;
+            }
+            for (text, _) in texts {
+                let (signer, signed) = *first.entry(*height).or_insert((name, text));
+                if signed != text {
+                    found.push(format!(
+                        "N1: {signer} and {name} signed different ledgers at height {height}"
+                    ));
+                }
+            }
+        }
+        found
+    }
+
     /// The members that are shown to have signed two ledgers at one height, to anyone who knows the committees.
     pub(crate) fn forgers(&self, committees: &Committees) -> BTreeSet<String> {
         let heard = lock(&self.0);

@@ -1,7 +1,7 @@
 //! Histories of the registry in trouble: in none is an invariant violated, and everything that can go wrong does.
 //!
 //! A seed that fails is printed with the command that repeats it. Optimised it is two hundred
-//! (`cargo test --profile sim --package registry-simulation`), otherwise as many as fit into the ordinary tests.
+//! (`cargo test --release --workspace --test seeds`), otherwise as many as fit into the ordinary tests.
 
 use registry_simulation::{
     Outcome,
@@ -24,8 +24,7 @@ fn every_invariant_holds_in_histories_in_which_everything_goes_wrong() {
         from: 0,
         seeds: SEEDS,
         jobs: thread::available_parallelism().map_or(1, usize::from),
-        mistake: None,
-        ends_early: false,
+        planted: None,
     };
     let report = run_all(&campaign, &|seed: u64, outcome: &Outcome| {
         println!(
