@@ -1,11 +1,17 @@
 //! What nodes tell each other through the gossip channel: one byte says what follows.
 
 use bytes::Bytes;
+use protocol::registry::{note::NOTE_BYTES_MAX, record::RECORD_BYTES_MAX};
+use registry_consensus::GOSSIP_BYTES_MAX;
 
 const RECORD: u8 = 1;
 const CHECKPOINT: u8 = 2;
 const WANTED: u8 = 3;
 const CELL: u8 = 16;
+
+/// What is taken from anybody can be told to the others.
+const _: () =
+    assert!(1 + RECORD_BYTES_MAX <= GOSSIP_BYTES_MAX && 1 + NOTE_BYTES_MAX <= GOSSIP_BYTES_MAX);
 
 /// A message between nodes, not yet trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +69,15 @@ mod tests {
             Message::Cell(Bytes::from_static(b"cell")),
         ] {
             assert_eq!(Message::decode(&message.encode()), Some(message));
+        }
+    }
+
+    #[test]
+    fn the_longest_records_and_notes_can_be_told() {
+        let record = Message::Record(vec![0; RECORD_BYTES_MAX].into());
+        let note = Message::Checkpoint(vec![0; NOTE_BYTES_MAX].into());
+        for message in [record, note] {
+            assert!(message.encode().len() <= GOSSIP_BYTES_MAX);
         }
     }
 

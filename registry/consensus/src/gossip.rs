@@ -18,8 +18,8 @@ use futures::FutureExt as _;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, mpsc};
 
-/// Longest message of the gossip channel.
-pub const GOSSIP_BYTES_MAX: usize = 16 * 1024;
+/// Longest message of the gossip channel: the longest note of a checkpoint, and a byte that says what it is.
+pub const GOSSIP_BYTES_MAX: usize = 64 * 1024 + 1;
 
 /// Messages that may wait to be sent.
 const QUEUE_MAX: usize = 1024;
