@@ -16,7 +16,10 @@ use crate::{
 };
 use bytes::Bytes;
 use commonware_codec::Encode as _;
-use commonware_consensus::types::{Epoch, FixedEpocher, Height};
+use commonware_consensus::{
+    marshal::Identifier,
+    types::{Epoch, FixedEpocher, Height},
+};
 use commonware_cryptography::{ChaCha20Poly1305, Signer as _, ed25519};
 use commonware_p2p::{AddressableManager as _, authenticated::lookup};
 use commonware_runtime::{Quota, Runner as _, Supervisor as _, tokio as runtime};
@@ -111,10 +114,19 @@ impl Handle {
             certificates.unwrap_or_else(PoisonError::into_inner).clone()
         };
         let order = order?;
-        let lowest = height.saturating_sub(CERTIFICATE_SEARCH);
-        for height in (lowest..=height).rev() {
-            if let Some(certificate) = order.get_finalization(Height::new(height)).await {
+        let (latest, _digest) = order.get_info(Identifier::Latest).await?;
+        let processed = order.get_processed().await;
+        let processed = processed.map_or(Height::zero(), |processed| processed.height());
+        let highest = height.min(latest.get());
+        let lowest = highest.saturating_sub(CERTIFICATE_SEARCH);
+        for height in (lowest..=highest).rev().map(Height::new) {
+            if let Some(certificate) = order.get_finalization(height).await {
                 return Some(certificate.encode());
+            }
+            let block = order.get_info(Identifier::Height(height)).await;
+            if block.is_none() && height <= processed {
+                // It was removed, and so was everything below.
+                return None;
             }
         }
         None

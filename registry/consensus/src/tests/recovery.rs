@@ -83,6 +83,11 @@ fn records_from_a_peer_and_a_certificate_are_a_start_in_the_middle_of_an_epoch()
                 .await;
             let certificate = network.certificate(1, network.heights()[0]).await;
             assert!(certificate.is_some());
+            let beyond = network.certificate(1, u64::MAX).await;
+            assert!(
+                beyond.is_some(),
+                "whoever asks for too much gets the latest"
+            );
             network.start_replayed(4, 0, certificate).await;
             let goal = network.heights()[0] + EPOCH + 3;
             network
