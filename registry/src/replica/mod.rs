@@ -15,6 +15,7 @@ mod signatures;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod verified;
 
 pub(crate) use handover::decides;
 pub use proposals::{Adoption, ListedProposal, Proposals};
@@ -33,16 +34,16 @@ use crate::{
 use protocol::{
     Timestamp,
     identity::SigningKey,
-    registry::{Genesis, checkpoint::Checkpoint, merkle::TreeHash, record::Record},
+    registry::{Genesis, checkpoint::Checkpoint},
 };
 use registry_consensus::{Handle, Recipients};
 use serde_json::Value;
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard},
     time::Instant,
 };
 use tokio::sync::watch;
+use verified::Verified;
 
 /// What of the latest records and cases is kept in memory, at least; at most twice as much.
 pub(crate) const RECENT_MAX: usize = 8192;
@@ -76,7 +77,7 @@ pub struct Replica {
     store: Store,
     committed: RwLock<Committed>,
     mempool: Mutex<Mempool>,
-    verified: Mutex<HashMap<TreeHash, Arc<Record>>>,
+    verified: Mutex<Verified>,
     cosigning: Cosigning,
     consensus: OnceLock<Handle>,
     kept_blocks: OnceLock<u64>,

@@ -1,15 +1,12 @@
 //! Each signature is checked once, and together with as many others as there are: that takes a third of the time.
 
-use super::Replica;
+use super::{Replica, verified::Verified};
 use bytes::Bytes;
 use protocol::registry::{
     merkle::TreeHash,
     record::{Record, RecordError, UnverifiedRecord},
 };
-use std::{collections::HashMap, sync::Arc};
-
-/// Records outside the mempool whose signatures need not be checked twice.
-const VERIFIED_MAX: usize = 4096;
+use std::sync::Arc;
 
 impl Replica {
     /// The record of these bytes, its signature checked now or before.
@@ -64,22 +61,17 @@ impl Replica {
 
     fn checked(&self, leaf: &TreeHash) -> Option<Arc<Record>> {
         let waiting = self.mempool().by_leaf(leaf);
-        waiting.or_else(|| self.verified().get(leaf).cloned())
+        waiting.or_else(|| self.verified().get(leaf))
     }
 
     fn remember(&self, records: &[Arc<Record>]) {
         let mut verified = self.verified();
-        if verified.len() + records.len() > VERIFIED_MAX {
-            verified.clear();
+        for record in records {
+            verified.insert(record.clone());
         }
-        verified.extend(
-            records
-                .iter()
-                .map(|record| (record.leaf_hash(), record.clone())),
-        );
     }
 
-    pub(super) fn verified(&self) -> std::sync::MutexGuard<'_, HashMap<TreeHash, Arc<Record>>> {
+    pub(super) fn verified(&self) -> std::sync::MutexGuard<'_, Verified> {
         self.verified
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
