@@ -21,6 +21,10 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 const TICK: Duration = Duration::from_secs(1);
+/// Members' names are asked for this often.
+const FOUND_EVERY: Duration = Duration::from_secs(60);
+/// The same while one of them leads nowhere.
+const SOUGHT_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs a node to its end.
 ///
@@ -52,6 +56,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
 
     let operations = NodeOperations::of(replica.clone(), config.data.clone());
     let ticking = tokio::spawn(tick(replica.clone(), votes, operations.clone()));
+    let finding = tokio::spawn(find_members(replica.clone()));
     let relaying = tokio::spawn(replica.clone().relaying(relayed, config.relay.slot_ms));
     let (end, ended) = oneshot::channel::<()>();
     let pages = explorer::router(&replica, &operations, &config.member);
@@ -74,6 +79,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     };
     ticking.abort();
     relaying.abort();
+    finding.abort();
     let closing = tokio::task::spawn_blocking(move || {
         node.stop();
         replica.close()
@@ -150,6 +156,18 @@ fn tell_standing(replica: &Replica, name: &str, me: &[PeerKey], cosigning: &[Vec
 
 fn public_bytes(key: &SigningKey) -> Vec<u8> {
     key.public_key().to_bytes()
+}
+
+/// Follows the members' names. A resolver that does not answer keeps a thread, never the node.
+async fn find_members(replica: Arc<Replica>) {
+    loop {
+        let finding = replica.clone();
+        let found = tokio::task::spawn_blocking(move || finding.find_members()).await;
+        let Ok(all) = found else {
+            return;
+        };
+        tokio::time::sleep(if all { FOUND_EVERY } else { SOUGHT_EVERY }).await;
+    }
 }
 
 async fn tick(replica: Arc<Replica>, votes: Arc<Votes>, operations: Arc<NodeOperations>) {

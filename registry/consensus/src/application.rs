@@ -67,6 +67,11 @@ pub trait Application: Send + Sync + 'static {
     /// may depend on blocks up to the last one of the epoch before the previous one.
     fn committee(&self, epoch: u64) -> Option<Committee>;
 
+    /// As [`Self::committee`], where nobody is to be connected to: its addresses may be old, and nobody is asked for them.
+    fn electorate(&self, epoch: u64) -> Option<Committee> {
+        self.committee(epoch)
+    }
+
     /// Whether a change of the committee is decided and not yet in force: empty blocks follow each other quickly then.
     fn change_awaits(&self) -> bool;
 

@@ -6,11 +6,11 @@
 use crate::{
     application::{Application, CommitError},
     committee::{Committee, MEMBERS_MAX},
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, PeerKey},
     delivery::DeliveryError,
     engine::{
         self, BEACON_QUOTA, BLOCK_QUOTA, Certificates, Channels, Ended, Identity, Ports, QUOTA,
-        StartError,
+        Relocate, Relocation, StartError,
     },
     gossip::{self, GossipError, Outbox, Recipients},
 };
@@ -27,9 +27,10 @@ use commonware_stream::{
     cups::{self, Cups},
     sake::{self, Sake},
 };
-use commonware_utils::{NZU32, NZUsize};
+use commonware_utils::{NZU32, NZUsize, ordered::Map};
 use std::{
     io,
+    net::SocketAddr,
     num::NonZeroUsize,
     sync::{Arc, PoisonError},
     thread::JoinHandle,
@@ -86,6 +87,7 @@ pub struct Handle {
     wake: Arc<watch::Sender<()>>,
     tip: watch::Receiver<u64>,
     certificates: Certificates,
+    relocation: Relocation,
 }
 
 impl Handle {
@@ -105,6 +107,17 @@ impl Handle {
     /// The greatest height known to be final in the network; the application may be behind.
     pub fn tip(&self) -> u64 {
         *self.tip.borrow()
+    }
+
+    /// Says where peers are now: connections to other addresses end. Whoever is no peer is passed over.
+    pub fn relocate(&self, peers: impl IntoIterator<Item = (PeerKey, SocketAddr)>) {
+        let peers = peers.into_iter();
+        let peers = peers.filter_map(|(peer, address)| Some((peer.decode().ok()?, address.into())));
+        let peers = Map::from_iter_dedup(peers);
+        let relocation = self.relocation.lock();
+        if let Some(relocate) = &mut *relocation.unwrap_or_else(PoisonError::into_inner) {
+            relocate(peers);
+        }
     }
 
     /// The certificate of the greatest height up to `height` that has one here: a [`Config::floor`] for another node.
@@ -139,17 +152,20 @@ pub(crate) fn ports() -> (Handle, Ports) {
     let (wake, woken) = watch::channel(());
     let (tip_writer, tip) = watch::channel(0);
     let certificates = Certificates::default();
+    let relocation = Relocation::default();
     let handle = Handle {
         outbox,
         wake: Arc::new(wake),
         tip,
         certificates: certificates.clone(),
+        relocation: relocation.clone(),
     };
     let ports = Ports {
         wake: woken,
         tip: tip_writer,
         outbox: queue,
         certificates,
+        relocation,
     };
     (handle, ports)
 }
@@ -286,7 +302,7 @@ async fn start(
     let epocher = FixedEpocher::new(config.epoch_blocks);
     let epoch = engine::next_epoch(&epocher, application.as_ref());
     let around = [Some(epoch), epoch.previous(), Some(epoch.next())];
-    let around = around.map(|epoch| epoch.and_then(|epoch| application.committee(epoch.get())));
+    let around = around.map(|epoch| epoch.and_then(|epoch| application.electorate(epoch.get())));
     let identity = identity(config, epoch, &around)?;
 
     let settings = network_settings(config, &identity);
@@ -302,6 +318,12 @@ async fn start(
     };
     network.start();
     let members = (oracle.clone(), oracle.clone());
+    let mut moving = oracle.clone();
+    let relocate: Relocate = Box::new(move |peers| {
+        moving.overwrite(peers);
+    });
+    let relocation = ports.relocation.lock();
+    *relocation.unwrap_or_else(PoisonError::into_inner) = Some(relocate);
     let track: engine::Track = Box::new(move |number, peers| {
         oracle.track(number, peers);
     });

@@ -1,33 +1,23 @@
 //! The ledger's members as consensus wants to see them.
 
+use super::addresses::Addresses;
 use protocol::registry::Member;
-use registry_consensus::{Committee, CommitteeError, Peer, PeerKey, Vote};
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use registry_consensus::{Committee, Peer, PeerKey, Vote};
 
-/// The committee of these members.
-pub(super) fn committee(members: &[Member]) -> Result<Committee, CommitteeError> {
-    Committee::new(members.iter().map(peer))
-}
-
-fn peer(member: &Member) -> Peer {
-    Peer {
+/// The committee of these members, at the addresses that are known.
+pub(super) fn committee(members: &[Member], addresses: &Addresses) -> Option<Committee> {
+    let peers = members.iter().map(|member| Peer {
         key: PeerKey::from_bytes(*member.consensus_key.as_bytes()),
-        address: address(member),
+        address: addresses.of(member),
         vote: if member.validator && !member.suspended {
             Vote::Validator
         } else {
             Vote::Observer
         },
+    });
+    let committee = Committee::new(peers);
+    if let Err(error) = &committee {
+        tracing::error!(%error, "the members make no committee");
     }
-}
-
-/// A name that cannot be resolved now must not stop an epoch from beginning: its member is not reached until the next one.
-fn address(member: &Member) -> SocketAddr {
-    let mut resolved = member.peer_address.to_socket_addrs().ok();
-    let address = resolved.as_mut().and_then(Iterator::next);
-    address.unwrap_or_else(|| {
-        let address = &member.peer_address;
-        tracing::warn!(member = member.name, %address, "the peer address cannot be resolved");
-        SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
-    })
+    committee.ok()
 }

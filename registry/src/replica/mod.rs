@@ -4,6 +4,7 @@
 //! state: what the store holds was accepted, and what the state shows is on disk. Readers see the ledger
 //! as of the latest checkpoint that a quorum signed.
 
+mod addresses;
 mod committee;
 mod handover;
 mod opening;
@@ -31,6 +32,7 @@ use crate::{
     state::{Rejection, State},
     store::{Store, StoreError},
 };
+use addresses::Addresses;
 use protocol::{
     Timestamp,
     identity::SigningKey,
@@ -78,6 +80,7 @@ pub struct Replica {
     committed: RwLock<Committed>,
     mempool: Mutex<Mempool>,
     verified: Mutex<Verified>,
+    addresses: Addresses,
     cosigning: Cosigning,
     consensus: OnceLock<Handle>,
     kept_blocks: OnceLock<u64>,
@@ -126,6 +129,7 @@ impl Replica {
             }),
             mempool: Mutex::default(),
             verified: Mutex::default(),
+            addresses: Addresses::default(),
             cosigning,
             consensus: OnceLock::new(),
             kept_blocks: OnceLock::new(),

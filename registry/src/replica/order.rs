@@ -129,18 +129,15 @@ impl Application for Replica {
     }
 
     fn committee(&self, epoch: u64) -> Option<Committee> {
-        let committed = self.committed();
-        let members = committed
-            .state
-            .committee_of_epoch(epoch, committed.height)?;
-        drop(committed);
-        match committee(&members) {
-            Ok(committee) => Some(committee),
-            Err(error) => {
-                tracing::error!(%error, "the members make no committee");
-                None
-            }
-        }
+        let members = self.committed().members(epoch)?;
+        // A name that cannot be resolved now must not stop an epoch from beginning: it is asked for again meanwhile.
+        self.addresses.meet(&members);
+        committee(&members, &self.addresses)
+    }
+
+    fn electorate(&self, epoch: u64) -> Option<Committee> {
+        let members = self.committed().members(epoch)?;
+        committee(&members, &self.addresses)
     }
 
     fn change_awaits(&self) -> bool {

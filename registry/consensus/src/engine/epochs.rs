@@ -202,8 +202,8 @@ where
         floor: Floor<super::Scheme, BlockDigest>,
     ) -> Result<Active, Ended> {
         let committee = self
-            .schemes
-            .committee(epoch)
+            .application
+            .committee(epoch.get())
             .ok_or(Ended::Committee(epoch))?;
         if epoch == self.next_epoch() && self.identity.is_known_by_another_key(&committee) {
             return Err(Ended::Renew);
@@ -310,8 +310,8 @@ where
     ) -> Map<ed25519::PublicKey, commonware_p2p::Address> {
         let before = epoch
             .previous()
-            .and_then(|epoch| self.schemes.committee(epoch));
-        let after = self.schemes.committee(epoch.next());
+            .and_then(|epoch| self.application.committee(epoch.get()));
+        let after = self.application.committee(epoch.next().get());
         super::union([Some(committee), after.as_ref(), before.as_ref()])
     }
 

@@ -117,6 +117,12 @@ impl Identity {
     }
 }
 
+/// What tells a running network that peers moved.
+pub(crate) type Relocation = Arc<Mutex<Option<Relocate>>>;
+
+/// Tells the network where peers are now.
+pub(crate) type Relocate = Box<dyn FnMut(Map<ed25519::PublicKey, Address>) + Send>;
+
 /// Where the certificates of a running engine can be asked for.
 pub(crate) type Certificates = Arc<Mutex<Option<Order>>>;
 
@@ -130,6 +136,7 @@ pub(crate) struct Ports {
     pub(crate) tip: watch::Sender<u64>,
     pub(crate) outbox: gossip::Queue,
     pub(crate) certificates: Certificates,
+    pub(crate) relocation: Relocation,
 }
 
 /// The domain of every vote and connection of one network.
@@ -204,7 +211,7 @@ where
     });
     let floor = floor.transpose()?;
     let founders = schemes
-        .committee(Epoch::zero())
+        .electorate(Epoch::zero())
         .ok_or(StartError::Genesis)?;
     let begin = match &floor {
         Some(floor) => Start::Floor(floor.clone()),

@@ -39,9 +39,9 @@ impl Schemes {
         }
     }
 
-    /// The members of an epoch, once the application knows them.
-    pub(super) fn committee(&self, epoch: Epoch) -> Option<Committee> {
-        self.application.committee(epoch.get())
+    /// The members of an epoch, once the application knows them, wherever they are.
+    pub(super) fn electorate(&self, epoch: Epoch) -> Option<Committee> {
+        self.application.electorate(epoch.get())
     }
 
     /// What checks the certificates of an epoch.
@@ -49,7 +49,7 @@ impl Schemes {
         if let Some(scheme) = self.cached().get(&epoch) {
             return Some(scheme.clone());
         }
-        let validators = self.committee(epoch)?.validators().clone();
+        let validators = self.electorate(epoch)?.validators().clone();
         let scheme = Arc::new(Scheme::verifier(&self.domain, validators));
         let mut cached = self.cached();
         cached.insert(epoch, scheme.clone());
