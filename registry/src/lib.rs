@@ -27,6 +27,7 @@ pub mod governance;
 pub mod mempool;
 mod message;
 mod operations;
+mod patience;
 pub mod relay;
 pub mod replica;
 pub mod run;

@@ -1,13 +1,9 @@
 //! What the members signed lately, as far as this node heard: for people who watch. Nothing is decided by it.
 
-use super::rounds::Round;
-use bytes::Bytes;
+use super::rounds::{Note, Round};
 use protocol::{
     Timestamp,
-    registry::{
-        checkpoint::{Checkpoint, Committees, UnverifiedCheckpoint},
-        note::NoteSignature,
-    },
+    registry::checkpoint::{Checkpoint, Committees},
 };
 use registry_consensus::PeerKey;
 use std::{
@@ -55,8 +51,7 @@ impl Attendance {
     pub(super) fn hear(
         &mut self,
         from: PeerKey,
-        note: &Bytes,
-        signatures: &[NoteSignature],
+        note: &Note,
         committees: &Committees,
         now: Instant,
     ) {
@@ -64,15 +59,12 @@ impl Attendance {
         if looked.is_some_and(|at| now.saturating_duration_since(*at) < LOOK_INTERVAL) {
             return;
         }
-        let claim = UnverifiedCheckpoint::parse(note).ok();
-        let Some(checkpoint) = claim.and_then(|claim| claim.dangerous_claim()) else {
-            return;
-        };
         self.looked.insert(from, now);
+        let checkpoint = &note.checkpoint;
         let cosigners = committees.at(checkpoint.height);
-        for signature in signatures {
-            if let Ok(at) = cosigners.verify(&checkpoint, signature) {
-                self.signed(signature.name(), at, &checkpoint);
+        for signature in &note.signatures {
+            if let Ok(at) = cosigners.verify(checkpoint, signature) {
+                self.signed(signature.name(), at, checkpoint);
             }
         }
     }

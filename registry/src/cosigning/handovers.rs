@@ -6,7 +6,7 @@
 
 use super::{
     Cosigned, Cosigning, Note,
-    rounds::{Round, Rounds},
+    rounds::{Forged, Round, Rounds},
 };
 use crate::store::{CosignedNote, Store, StoreError};
 use bytes::Bytes;
@@ -62,9 +62,15 @@ impl Handovers {
     }
 
     /// Takes a member's note about a checkpoint that waits here.
-    pub(super) fn receive(&mut self, from: PeerKey, note: &Note, committees: &Committees) {
-        if let Some(round) = self.pending.get_mut(&note.height) {
-            round.merge(from, note, committees);
+    pub(super) fn receive(
+        &mut self,
+        from: PeerKey,
+        note: &Note,
+        committees: &Committees,
+    ) -> Result<(), Forged> {
+        match self.pending.get_mut(&note.checkpoint.height) {
+            Some(round) => round.merge(from, note, committees),
+            None => Ok(()),
         }
     }
 
@@ -143,7 +149,7 @@ impl Cosigning {
             let signature = self.signature(&round.checkpoint, committees, now);
             let note = signature.as_ref().and_then(|own| round.note_with(own));
             if let Some(signature) = &signature {
-                round.add(signature, committees);
+                let _own_holds = round.add(signature, committees);
             }
             told.push(match note {
                 Some(note) => Told::Note(note.into()),

@@ -17,7 +17,10 @@ mod tests;
 pub use attendance::{LastSigned, Signed};
 pub use handovers::{Told, kept_handovers};
 
-use crate::store::{CosignedNote, Store, StoreError};
+use crate::{
+    patience::Patience,
+    store::{CosignedNote, Store, StoreError},
+};
 use attendance::Attendance;
 use bytes::Bytes;
 use handovers::Handovers;
@@ -43,6 +46,9 @@ use tokio::sync::watch;
 const REFRESH_SECONDS: u64 = 300;
 /// A checkpoint whose signatures are newer by this much replaces the same one with older signatures.
 const NEWER_SECONDS: u64 = 60;
+/// Signatures that one member tells in a second and this node looks at: some for each block, and those of a quorum in
+/// answers.
+const SIGNATURES_LOOKED_AT: usize = 1024;
 /// A member is answered with the latest checkpoint at most this often.
 const REPLY_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -95,6 +101,7 @@ struct Collected {
     handovers: Handovers,
     replies: HashMap<PeerKey, Instant>,
     attendance: Attendance,
+    patience: Patience,
     /// The slot of [`REFRESH_SECONDS`] in which this node signed last.
     signed_in: u64,
 }
@@ -146,6 +153,7 @@ impl Cosigning {
                 handovers,
                 replies: HashMap::new(),
                 attendance: Attendance::default(),
+                patience: Patience::of(SIGNATURES_LOOKED_AT),
                 signed_in: 0,
             }),
             latest: watch::Sender::new(latest.clone()),
@@ -167,7 +175,9 @@ impl Cosigning {
 
     /// Whose signatures count, as this node derives it from the ledger; before the checkpoint of the block that changed it.
     pub fn follow(&self, committees: Committees) {
-        self.lock().committees = committees;
+        let mut collected = self.lock();
+        collected.committees = committees;
+        collected.rounds.forget_early();
     }
 
     /// Takes the checkpoint of a block that is on this node's disk. The answer is to be told to all members.
@@ -179,10 +189,7 @@ impl Cosigning {
         now: Timestamp,
     ) -> Option<Bytes> {
         let mut collected = self.lock();
-        let Collected {
-            rounds, committees, ..
-        } = &mut *collected;
-        rounds.open(checkpoint, document, committees);
+        collected.rounds.open(checkpoint, document);
         let note = match pace {
             Pace::Live => self.sign(&mut collected, now),
             Pace::CatchingUp => None,
@@ -201,25 +208,34 @@ impl Cosigning {
             committees,
             attendance,
             handovers,
+            patience,
             ..
         } = &mut *collected;
-        attendance.hear(from, bytes, &note.signatures, committees, now);
-        let (height, quorum) = (note.height, committees.at(note.height).quorum());
+        if !patience.bears(from, note.signatures.len(), now) {
+            return None;
+        }
+        attendance.hear(from, &note, committees, now);
+        let height = note.checkpoint.height;
+        let quorum = committees.at(height).quorum();
         let wants_handover = handovers.has(height) && note.signatures.len() < quorum;
         let behind = latest.filter(|latest| {
-            let height = latest.checkpoint.checkpoint().height;
-            let quorum = committees.at(height).quorum();
-            note.height < height || (note.height == height && note.signatures.len() < quorum)
+            let known = latest.checkpoint.checkpoint().height;
+            let quorum = committees.at(known).quorum();
+            height < known || (height == known && note.signatures.len() < quorum)
         });
-        handovers.receive(from, &note, committees);
+        let mut told = handovers.receive(from, &note, committees);
         if height >= rounds.newest_height() || rounds.at(height).is_some() {
-            rounds.receive(from, note, committees);
+            told = told.and(rounds.receive(from, &note, committees));
             if let Some(round) = rounds.at(height).filter(|it| attendance.has_grown(it)) {
                 attendance.cosigned(round);
             }
             self.settle(&mut collected);
         } else {
             self.settle_handovers(&mut collected);
+        }
+        if let Err(error) = told {
+            tracing::warn!(%from, %error, "a note that is not heard");
+            collected.patience.lose(from, now);
         }
         if wants_handover && collected.may_reply(from, now) {
             return collected.handovers.note(height);
@@ -245,9 +261,11 @@ impl Cosigning {
         note
     }
 
-    /// The largest ledger that any member claims to have: only a hint that this node is behind.
+    /// The largest ledger that more members signed than may lie: only a hint that this node is behind.
     pub fn dangerous_largest_size(&self) -> u64 {
-        self.lock().rounds.dangerous_largest_size()
+        let collected = self.lock();
+        let committees = &collected.committees;
+        collected.rounds.dangerous_largest_size(committees)
     }
 
     /// What each member signed last, as far as this node heard since it started.
@@ -267,7 +285,7 @@ impl Cosigning {
         let round = collected.rounds.newest()?;
         let signature = self.signature(&round.checkpoint, &collected.committees, now)?;
         let note = round.note_with(&signature)?;
-        round.add(&signature, &collected.committees);
+        let _own_holds = round.add(&signature, &collected.committees);
         let attendance = &mut collected.attendance;
         attendance.signed(signature.name(), now, &round.checkpoint);
         collected.signed_in = slot(now);

@@ -7,12 +7,12 @@ use protocol::{
     registry::{
         NetworkId,
         checkpoint::{Checkpoint, Committees, VerifiedCheckpoint, write_checkpoint},
-        note::{NoteSignature, UnverifiedNote},
+        note::{NoteError, NoteSignature, UnverifiedNote},
     },
 };
 use registry_consensus::PeerKey;
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -24,50 +24,92 @@ const EARLY_MAX: usize = 64;
 /// A note from another member, read but not checked.
 #[derive(Clone, Debug)]
 pub(super) struct Note {
-    pub(super) height: u64,
-    pub(super) size: u64,
-    pub(super) text: String,
+    pub(super) checkpoint: Checkpoint,
+    /// One of each key.
     pub(super) signatures: Vec<NoteSignature>,
 }
+
+/// A note's signatures that are members'.
+#[derive(Clone, Debug)]
+struct VerifiedNote {
+    checkpoint: Checkpoint,
+    signatures: Vec<(Timestamp, NoteSignature)>,
+}
+
+/// A signature in a member's name is not that member's: who tells it lies, because members check what they pass on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a signature in a member's name is not that member's")]
+pub(super) struct Forged;
 
 impl Note {
     pub(super) fn parse(bytes: &Bytes, network: NetworkId) -> Option<Self> {
         let note = UnverifiedNote::parse(bytes).ok()?;
-        let text = note.dangerous_text().to_owned();
-        let mut lines = text.lines();
-        if lines.next()? != format!("tegata/{network}") {
+        let checkpoint = Checkpoint::parse(note.dangerous_text()).ok()?;
+        if checkpoint.network != network {
             return None;
         }
-        let size = lines.next()?.parse().ok()?;
-        let height = lines.nth(1)?.strip_prefix("height ")?.parse().ok()?;
-        let signatures = str::from_utf8(bytes).ok()?.strip_prefix(text.as_str())?;
+        let signatures = str::from_utf8(bytes)
+            .ok()?
+            .strip_prefix(note.dangerous_text())?;
         let signatures = signatures.trim_matches('\n').lines();
-        let signatures: Result<_, _> = signatures.map(NoteSignature::parse).collect();
+        let signatures: Result<Vec<_>, _> = signatures.map(NoteSignature::parse).collect();
+        let mut keys = HashSet::new();
+        let mut signatures = signatures.ok()?;
+        signatures
+            .retain(|signature| keys.insert((signature.name().to_owned(), signature.key_id())));
         Some(Self {
-            height,
-            size,
-            text,
-            signatures: signatures.ok()?,
+            checkpoint,
+            signatures,
         })
+    }
+
+    /// Checks the signatures up to the first that is forged.
+    fn verify(&self, committees: &Committees) -> Result<VerifiedNote, Forged> {
+        let mut signatures = Vec::new();
+        for signature in &self.signatures {
+            if let Some(time) = signed_at(&self.checkpoint, signature, committees)? {
+                signatures.push((time, signature.clone()));
+            }
+        }
+        Ok(VerifiedNote {
+            checkpoint: self.checkpoint,
+            signatures,
+        })
+    }
+}
+
+/// When a member signed a checkpoint; none if the signature is in the name of no member.
+fn signed_at(
+    checkpoint: &Checkpoint,
+    signature: &NoteSignature,
+    committees: &Committees,
+) -> Result<Option<Timestamp>, Forged> {
+    match committees
+        .at(checkpoint.height)
+        .verify(checkpoint, signature)
+    {
+        Ok(time) => Ok(Some(time)),
+        Err(NoteError::Unsigned) => Ok(None),
+        Err(_) => Err(Forged),
     }
 }
 
 /// One checkpoint and the signatures collected for it.
 pub(super) struct Round {
     pub(super) checkpoint: Checkpoint,
-    text: String,
     document: Arc<str>,
     /// The newest signature of each member.
     signatures: BTreeMap<String, (Timestamp, NoteSignature)>,
+    accused: BTreeSet<PeerKey>,
 }
 
 impl Round {
     pub(super) fn new(checkpoint: &Checkpoint, document: Arc<str>) -> Self {
         Self {
             checkpoint: *checkpoint,
-            text: checkpoint.to_string(),
             document,
             signatures: BTreeMap::new(),
+            accused: BTreeSet::new(),
         }
     }
 
@@ -86,15 +128,23 @@ impl Round {
     }
 
     /// Adds a signature if it is a member's and newer than what is there.
-    pub(super) fn add(&mut self, signature: &NoteSignature, committees: &Committees) {
+    pub(super) fn add(
+        &mut self,
+        signature: &NoteSignature,
+        committees: &Committees,
+    ) -> Result<(), Forged> {
         let known = self.signatures.get(signature.name());
         if known.is_some_and(|(_, known)| known == signature) {
-            return;
+            return Ok(());
         }
-        let cosigners = committees.at(self.checkpoint.height);
-        let Ok(time) = cosigners.verify(&self.checkpoint, signature) else {
-            return;
-        };
+        if let Some(time) = signed_at(&self.checkpoint, signature, committees)? {
+            self.take(time, signature);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, time: Timestamp, signature: &NoteSignature) {
+        let known = self.signatures.get(signature.name());
         if known.is_none_or(|(known, _)| *known < time) {
             let name = signature.name().to_owned();
             self.signatures.insert(name, (time, signature.clone()));
@@ -102,17 +152,40 @@ impl Round {
     }
 
     /// Adds the signatures of a member's note, if it is of the same checkpoint.
-    pub(super) fn merge(&mut self, from: PeerKey, note: &Note, committees: &Committees) {
-        if note.text != self.text {
+    pub(super) fn merge(
+        &mut self,
+        from: PeerKey,
+        note: &Note,
+        committees: &Committees,
+    ) -> Result<(), Forged> {
+        if note.checkpoint == self.checkpoint {
+            let mut signatures = note.signatures.iter();
+            return signatures.try_for_each(|signature| self.add(signature, committees));
+        }
+        if !self.accused.contains(&from) {
+            self.merge_verified(from, &note.verify(committees)?);
+        }
+        Ok(())
+    }
+
+    fn merge_verified(&mut self, from: PeerKey, note: &VerifiedNote) {
+        if note.checkpoint == self.checkpoint {
+            for (time, signature) in &note.signatures {
+                self.take(*time, signature);
+            }
+        } else if !note.signatures.is_empty() && self.accused.insert(from) {
             // Two ledgers at one height: the note is the evidence, and holds no personal data.
-            let ours = self.text.as_str();
-            let signatures: String = note.signatures.iter().map(ToString::to_string).collect();
-            tracing::error!(%from, ours, theirs = note.text.as_str(), signatures, "a member signs another ledger");
-            return;
+            let (ours, theirs) = (self.checkpoint.to_string(), note.checkpoint.to_string());
+            let signatures = note.signatures.iter();
+            let signatures: String = signatures.map(|(_, it)| it.to_string()).collect();
+            tracing::error!(%from, ours, theirs, signatures, "a member signs another ledger");
         }
-        for signature in &note.signatures {
-            self.add(signature, committees);
-        }
+    }
+
+    /// Who told members' signatures on another ledger of this height.
+    #[cfg(test)]
+    pub(super) const fn accused(&self) -> &BTreeSet<PeerKey> {
+        &self.accused
     }
 
     /// The note with one signature.
@@ -152,28 +225,24 @@ impl Round {
 #[derive(Default)]
 pub(super) struct Rounds {
     rounds: BTreeMap<u64, Round>,
-    early: HashMap<PeerKey, VecDeque<Note>>,
-    largest_size: u64,
+    early: HashMap<PeerKey, VecDeque<VerifiedNote>>,
+    /// The height and size of what each member signed last before it was committed here.
+    ahead: BTreeMap<String, (u64, u64)>,
 }
 
 impl Rounds {
     /// Begins to collect for a checkpoint, with what came early.
-    pub(super) fn open(
-        &mut self,
-        checkpoint: &Checkpoint,
-        document: Arc<str>,
-        committees: &Committees,
-    ) {
+    pub(super) fn open(&mut self, checkpoint: &Checkpoint, document: Arc<str>) {
         let height = checkpoint.height;
         if self.rounds.contains_key(&height) {
             return;
         }
         let mut round = Round::new(checkpoint, document);
         for (from, notes) in &mut self.early {
-            for note in notes.iter().filter(|note| note.height == height) {
-                round.merge(*from, note, committees);
+            for note in notes.iter().filter(|it| it.checkpoint.height == height) {
+                round.merge_verified(*from, note);
             }
-            notes.retain(|note| note.height > height);
+            notes.retain(|note| note.checkpoint.height > height);
         }
         self.rounds.insert(height, round);
         if self.rounds.len() > ROUNDS_MAX {
@@ -181,18 +250,37 @@ impl Rounds {
         }
     }
 
+    /// Forgets what came early: it was checked with the keys of other members. It will be told again.
+    pub(super) fn forget_early(&mut self) {
+        self.early.clear();
+    }
+
     /// Takes a member's note: into its round, or aside until the block is committed here.
-    pub(super) fn receive(&mut self, from: PeerKey, note: Note, committees: &Committees) {
-        self.largest_size = self.largest_size.max(note.size);
-        if let Some(round) = self.rounds.get_mut(&note.height) {
-            round.merge(from, &note, committees);
-        } else if note.height > self.newest_height() {
-            let early = self.early.entry(from).or_default();
-            if early.len() >= EARLY_MAX {
-                early.pop_front();
-            }
-            early.push_back(note);
+    pub(super) fn receive(
+        &mut self,
+        from: PeerKey,
+        note: &Note,
+        committees: &Committees,
+    ) -> Result<(), Forged> {
+        let height = note.checkpoint.height;
+        if let Some(round) = self.rounds.get_mut(&height) {
+            return round.merge(from, note, committees);
         }
+        if height <= self.newest_height() {
+            return Ok(());
+        }
+        let note = note.verify(committees)?;
+        for (_, signature) in &note.signatures {
+            let claim = (height, note.checkpoint.size);
+            let known = self.ahead.entry(signature.name().to_owned()).or_default();
+            *known = claim.max(*known);
+        }
+        let early = self.early.entry(from).or_default();
+        if early.len() >= EARLY_MAX {
+            early.pop_front();
+        }
+        early.push_back(note);
+        Ok(())
     }
 
     pub(super) fn at(&self, height: u64) -> Option<&Round> {
@@ -212,8 +300,16 @@ impl Rounds {
             .map_or(0, |(height, _)| *height)
     }
 
-    pub(super) fn dangerous_largest_size(&self) -> u64 {
-        self.largest_size
+    /// The largest size that more members signed than may lie.
+    pub(super) fn dangerous_largest_size(&self, committees: &Committees) -> u64 {
+        let cosigners = committees.at(self.newest_height());
+        let claims = cosigners
+            .members()
+            .filter_map(|(name, _)| self.ahead.get(&name));
+        let mut sizes: Vec<u64> = claims.map(|(_, size)| *size).collect();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        let liars = cosigners.count().saturating_sub(cosigners.quorum());
+        sizes.get(liars).copied().unwrap_or(0)
     }
 
     /// The newest checkpoint with a quorum's signatures, and the time by which the quorum had signed.

@@ -1,4 +1,4 @@
-use super::*;
+use super::{rounds::Forged, *};
 use crate::fixture::{NOW, Network, key, peer};
 use protocol::registry::{BlocksDigest, checkpoint::write_checkpoint, merkle::TreeHash};
 use tempfile::TempDir;
@@ -129,7 +129,97 @@ fn neg_l08_forged_and_malformed_notes_do_not_count() {
         members.tell(1, 0, &forged.into());
         assert_eq!(members.latest_size(0), None);
     }
-    members.tell(1, 0, &note.into());
+    let later = Instant::now() + std::time::Duration::from_secs(2);
+    members.cosigning[0].receive(peer(1), &note.into(), later);
+    assert_eq!(members.latest_size(0), Some(1));
+}
+
+/// What a member tells in the name of all others, whose signatures are those of another checkpoint.
+fn forged(members: &Members, claimed: &Checkpoint) -> Bytes {
+    let other = checkpoint(&members.network, 99);
+    let cosigners = members.network.genesis.cosigners();
+    let signatures = (0..4).map(|by| cosigners.cosign(&other, &key(by), NOW).unwrap());
+    let signatures: Vec<_> = signatures.collect();
+    write_checkpoint(claimed, &signatures).unwrap().into()
+}
+
+fn parsed(members: &Members, note: &Bytes) -> Note {
+    Note::parse(note, members.network.genesis.network()).unwrap()
+}
+
+#[test]
+fn neg_l09_a_note_that_nobody_signed_is_neither_evidence_nor_a_hint() {
+    let members = members();
+    let committees = members.network.genesis.committees();
+    let mut rounds = Rounds::default();
+    rounds.open(&checkpoint(&members.network, 1), "{}".into());
+    let fork = Checkpoint {
+        root: TreeHash::of_leaf(b"fork"),
+        ..checkpoint(&members.network, 1)
+    };
+    let note = parsed(&members, &forged(&members, &fork));
+    assert_eq!(rounds.receive(peer(1), &note, committees), Err(Forged));
+    assert!(rounds.at(1).unwrap().accused().is_empty());
+    let huge = Checkpoint {
+        size: u64::MAX,
+        ..checkpoint(&members.network, 7)
+    };
+    let note = parsed(&members, &forged(&members, &huge));
+    assert_eq!(rounds.receive(peer(1), &note, committees), Err(Forged));
+    assert_eq!(rounds.dangerous_largest_size(committees), 0);
+
+    // Signed by a member, it is evidence, but what one member alone claims is no hint.
+    let cosigners = members.network.genesis.cosigners();
+    let sign = |checkpoint: &Checkpoint, by: u8| {
+        let signature = cosigners.cosign(checkpoint, &key(by), NOW).unwrap();
+        parsed(
+            &members,
+            &write_checkpoint(checkpoint, &[signature]).unwrap().into(),
+        )
+    };
+    for _ in 0..2 {
+        assert_eq!(rounds.receive(peer(1), &sign(&fork, 1), committees), Ok(()));
+    }
+    assert_eq!(rounds.at(1).unwrap().accused().len(), 1);
+    assert_eq!(rounds.receive(peer(1), &sign(&huge, 1), committees), Ok(()));
+    assert_eq!(rounds.dangerous_largest_size(committees), 0);
+    let ahead = checkpoint(&members.network, 5);
+    assert_eq!(
+        rounds.receive(peer(2), &sign(&ahead, 2), committees),
+        Ok(())
+    );
+    assert_eq!(rounds.dangerous_largest_size(committees), 5);
+}
+
+#[test]
+fn neg_l09_of_a_note_one_signature_of_each_key_is_looked_at() {
+    let members = members();
+    let cosigners = members.network.genesis.cosigners();
+    let committed = checkpoint(&members.network, 1);
+    let signatures = (0..100).map(|seconds| {
+        let at = NOW.plus_seconds(seconds);
+        cosigners.cosign(&committed, &key(1), at).unwrap()
+    });
+    let signatures: Vec<_> = signatures.collect();
+    let note = write_checkpoint(&committed, &signatures).unwrap().into();
+    assert_eq!(parsed(&members, &note).signatures, signatures[..1]);
+}
+
+#[test]
+fn neg_l09_whoever_tells_a_forged_signature_is_not_heard_for_a_second() {
+    let members = members();
+    let committed = checkpoint(&members.network, 1);
+    members.commit(0, 1);
+    let notes: Vec<Bytes> = (1..4).map(|member| members.commit(member, 1)).collect();
+    let now = Instant::now();
+    let tell = |from: u8, note: &Bytes, at: Instant| {
+        members.cosigning[0].receive(peer(from), note, at);
+    };
+    tell(1, &forged(&members, &committed), now);
+    tell(1, &notes[0], now);
+    tell(2, &notes[1], now);
+    assert_eq!(members.latest_size(0), None, "the liar is not heard");
+    tell(1, &notes[0], now + std::time::Duration::from_secs(1));
     assert_eq!(members.latest_size(0), Some(1));
 }
 

@@ -29,6 +29,7 @@ use crate::{
     cosigning::{Cosigning, Pace},
     mempool::Mempool,
     message::Message,
+    patience::Patience,
     state::{Rejection, State},
     store::{Store, StoreError},
 };
@@ -80,6 +81,8 @@ pub struct Replica {
     committed: RwLock<Committed>,
     mempool: Mutex<Mempool>,
     verified: Mutex<Verified>,
+    /// With the records that other nodes tell.
+    patience: Mutex<Patience>,
     addresses: Addresses,
     cosigning: Cosigning,
     consensus: OnceLock<Handle>,
@@ -129,6 +132,7 @@ impl Replica {
             }),
             mempool: Mutex::default(),
             verified: Mutex::default(),
+            patience: Mutex::new(Patience::of(usize::MAX)),
             addresses: Addresses::default(),
             cosigning,
             consensus: OnceLock::new(),

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     cosigning::Pace,
-    mempool::{Offered, Origin},
+    mempool::{Full, Offered, Origin},
     message::Message,
+    patience::Patience,
     state::{BlockContext, OtherState, State},
     store::StoreError,
 };
@@ -26,7 +27,10 @@ use registry_consensus::{
     Application, BLOCK_RECORDS_BYTES_MAX, BLOCK_RECORDS_MAX, CommitError, Committee, OrderedBlock,
     PeerKey, Recipients, Verdict,
 };
-use std::sync::{Arc, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, MutexGuard, PoisonError},
+};
 
 /// A node this many blocks behind the others signs only what it ends up with.
 const CATCHING_UP_BLOCKS: u64 = 3;
@@ -190,37 +194,56 @@ impl Application for Replica {
 
 impl Replica {
     fn on_records(&self, told: Vec<(PeerKey, Bytes)>) {
+        let now = self.clock.instant();
+        let told = {
+            let mut patience = self.patience();
+            let heard = told.into_iter();
+            let heard = heard.filter(|(from, _)| patience.bears(*from, 0, now));
+            heard.collect::<Vec<_>>()
+        };
         let (origins, bytes): (Vec<_>, Vec<_>) = told.into_iter().unzip();
-        match self.records(&bytes) {
-            Ok(records) => {
-                for (from, record) in origins.into_iter().zip(records) {
-                    self.on_record(from, record);
-                }
-            }
-            // At least one is not valid, and the others are not to suffer for it.
-            Err(_one_of_them) => {
-                for (from, bytes) in origins.into_iter().zip(bytes) {
-                    match self.record(&bytes) {
-                        Ok(record) => self.on_record(from, record),
-                        Err(error) => tracing::warn!(%from, %error, "a record that is not valid"),
-                    }
+        if let Ok(records) = self.records(&bytes) {
+            self.offer_all(origins.into_iter().zip(records));
+            return;
+        }
+        // At least one is not valid, and the other senders are not to suffer for it.
+        let mut by_sender: BTreeMap<PeerKey, Vec<Bytes>> = BTreeMap::new();
+        for (from, bytes) in origins.into_iter().zip(bytes) {
+            by_sender.entry(from).or_default().push(bytes);
+        }
+        for (from, bytes) in by_sender {
+            match self.records(&bytes) {
+                Ok(records) => self.offer_all(records.into_iter().map(|record| (from, record))),
+                // Nodes check what they tell, so this one lies.
+                Err(error) => {
+                    tracing::warn!(%from, %error, "a record that is not valid");
+                    self.patience().lose(from, now);
                 }
             }
         }
     }
 
-    fn on_record(&self, from: PeerKey, record: Arc<Record>) {
-        if self.committed().state.index_of(&record.id()) != Ok(None) {
-            return;
+    fn offer_all(&self, told: impl Iterator<Item = (PeerKey, Arc<Record>)>) {
+        let mut without_room = 0_usize;
+        for (from, record) in told {
+            if self.committed().state.index_of(&record.id()) != Ok(None) {
+                continue;
+            }
+            let origin = Origin::Peer(from);
+            let offered = self.mempool().offer(record, origin, self.clock.instant());
+            match offered {
+                Ok(Offered::New) => self.wake(),
+                Ok(Offered::Known) => {}
+                Err(Full) => without_room += 1,
+            }
         }
-        let offered = self
-            .mempool()
-            .offer(record, Origin::Peer(from), self.clock.instant());
-        match offered {
-            Ok(Offered::New) => self.wake(),
-            Ok(Offered::Known) => {}
-            Err(full) => tracing::warn!(%from, error = %full, "a record could not wait"),
+        if without_room > 0 {
+            tracing::warn!(without_room, "records that others told could not wait");
         }
+    }
+
+    fn patience(&self) -> MutexGuard<'_, Patience> {
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn wake(&self) {

@@ -6,6 +6,7 @@ use crate::{
     replica::Replica,
     store::{Store, StoreError},
 };
+use bytes::Bytes;
 use protocol::{
     identity::SigningKey,
     registry::{NetworkId, record::Record},
@@ -114,18 +115,26 @@ fn a_proposal_has_what_is_acceptable_there_and_nothing_else() {
 }
 
 #[test]
-fn neg_l01_records_that_are_checked_together_are_told_from_one_that_is_forged() {
+fn neg_l01_a_forged_record_costs_its_sender_a_second_and_nobody_else_anything() {
     let (network, replica, _directory) = replica();
-    let told = [1, 2, 3].map(|case| network.event(case, 0, 1));
-    let mut forged = told.clone().map(|record| bytes(&record).to_vec());
-    *forged[1].last_mut().unwrap() ^= 1;
-    let messages = forged.map(|record| (peer(0), Message::Record(record.into()).encode()));
-    replica.on_gossip_of_many(messages.to_vec());
-    let time_ms = block(1, &[]).time_ms;
-    assert_eq!(
-        replica.propose(&[], 1, time_ms),
-        [bytes(&told[0]), bytes(&told[2])]
-    );
+    let told = [1, 2, 3, 4].map(|case| bytes(&network.event(case, 0, 1)));
+    let mut forged = told[1].to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    for (liar, wrong) in [(1, forged.into()), (2, Bytes::from_static(b"garbage"))] {
+        let messages = [
+            (peer(0), told[0].clone()),
+            (peer(liar), told[3].clone()),
+            (peer(liar), wrong),
+            (peer(0), told[2].clone()),
+        ];
+        let messages = messages.map(|(from, record)| (from, Message::Record(record).encode()));
+        replica.on_gossip_of_many(messages.to_vec());
+        replica.on_gossip(peer(liar), Message::Record(told[1].clone()).encode());
+        let proposed = replica.propose(&[], 1, block(1, &[]).time_ms);
+        assert_eq!(proposed, [told[0].clone(), told[2].clone()]);
+    }
+    replica.on_gossip(peer(0), Message::Record(told[1].clone()).encode());
+    assert_eq!(replica.waiting(), 3);
 }
 
 #[test]
