@@ -41,6 +41,9 @@ pub struct NodeConfig {
     /// starts when its own directory is lost and peers keep no older blocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<PathBuf>,
+    /// The node follows without a vote in all epochs before this one, in which its keys may have voted elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub votes_from_epoch: Option<u64>,
     /// The Ed25519 key, PKCS #8 in PEM, with which the node meets the others and votes.
     pub consensus_key: SecretPath,
     /// The key that takes the place of `consensus_key` in the epoch in which the members know this node by it.
@@ -228,7 +231,8 @@ impl NodeConfig {
             notes.push((key.public_key(), directory.to_owned()));
             keys.push(key);
         }
-        let votes = Arc::new(Votes::new(notes, &self.data, self.consensus_directory()));
+        let votes = Votes::new(notes, &self.data, self.consensus_directory());
+        let votes = Arc::new(votes.from_epoch(self.votes_from_epoch.unwrap_or(0)));
         let config = ConsensusConfig {
             keys,
             network: *genesis.network().as_bytes(),

@@ -108,6 +108,7 @@ fn configuration(member: &NewMember, exposure: Exposure) -> anyhow::Result<NodeC
         genesis: PathBuf::from("genesis.json"),
         data: PathBuf::from("data"),
         keep_blocks: None,
+        votes_from_epoch: None,
         floor: None,
         consensus_key: SecretPath::new("keys/consensus.pem"),
         next_consensus_key: None,

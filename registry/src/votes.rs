@@ -8,7 +8,9 @@
 //! engine's files: votes of the noted epoch may be lost. Then the node follows and cosigns, and votes again in the
 //! next epoch whose engine has never started here (`specs/decisions/010-votes-and-epochs.md`).
 //!
-//! A copy that is less than [`NOTED_EVERY`] blocks older is not recognised, nor is one that replaces the keys as well.
+//! A copy that is less than [`NOTED_EVERY`] blocks older is not recognised, nor is one that replaces the notes beside the keys as
+//! well: a note from a backup, or none, says nothing of the votes since. Then the operator says from which epoch on the node
+//! may vote ([`Votes::from_epoch`]).
 
 use protocol::planted::{Bug, planted};
 use registry_consensus::{Ballot, PeerKey, Vote};
@@ -29,6 +31,7 @@ pub struct Votes {
     keys: Vec<(PeerKey, PathBuf)>,
     data: PathBuf,
     engine: PathBuf,
+    from_epoch: u64,
     admitted: Mutex<Option<(PeerKey, u64)>>,
 }
 
@@ -47,8 +50,16 @@ impl Votes {
             keys,
             data: data.join("ballots"),
             engine,
+            from_epoch: 0,
             admitted: Mutex::default(),
         }
+    }
+
+    /// Lets the keys vote in no epoch before this one.
+    #[must_use]
+    pub fn from_epoch(mut self, epoch: u64) -> Self {
+        self.from_epoch = epoch;
+        self
     }
 
     /// Notes the height that the node has reached, if it votes.
@@ -99,6 +110,9 @@ impl Ballot for Votes {
     fn admit(&self, key: &PeerKey, epoch: u64) -> io::Result<Vote> {
         let mut admitted = self.admitted();
         *admitted = None;
+        if epoch < self.from_epoch {
+            return Ok(Vote::Observer);
+        }
         let beside_key = read(&self.beside_key(key)?)?;
         let in_data = read(&self.in_data(key))?;
         let height = match beside_key {
@@ -285,6 +299,28 @@ mod tests {
         machine.works_in(3, 64);
         machine.lose("data/consensus");
         assert_eq!(machine.starts_in(3), Vote::Observer);
+    }
+
+    #[test]
+    fn n9_a_node_whose_notes_come_from_a_backup_votes_from_the_epoch_that_its_operator_names() {
+        for backup in [Some("3 1600\n"), None] {
+            let machine = Machine::new();
+            machine.works_in(7, 3500);
+            machine.lose("data");
+            let beside_key = machine.votes().beside_key(&machine.key).unwrap();
+            match backup {
+                Some(note) => std::fs::write(beside_key, note).unwrap(),
+                None => std::fs::remove_file(beside_key).unwrap(),
+            }
+            let starts_in = |epoch| {
+                let votes = machine.votes().from_epoch(9);
+                votes.admit(&machine.key, epoch).unwrap()
+            };
+            for epoch in 0..9 {
+                assert_eq!(starts_in(epoch), Vote::Observer, "{epoch} after {backup:?}");
+            }
+            assert_eq!(starts_in(9), Vote::Validator);
+        }
     }
 
     #[test]
