@@ -9,22 +9,23 @@ use super::{
     failure::{GovernanceError, short},
     forecast::Forecast,
     keys,
-    ledger::{Ledger, Proposed, Standing, View, read_genesis},
+    ledger::{Ledger, read_genesis},
     plain::{Page, count, list, plain},
     preview,
+    question::{Question, asked, warn},
+    view::{Proposed, Standing, View},
 };
 use protocol::{
     Timestamp,
     identity::SigningKey,
     registry::{
-        Member, ServiceUrl,
+        Member, RecordId, ServiceUrl,
         governance::Change,
         record::{Approval, Body, Proposal, Record},
     },
 };
 use rand_core::CryptoRng;
 use service::client::{Outbound, Reach};
-use std::io::{IsTerminal as _, Write as _};
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -34,47 +35,63 @@ const DAY: u64 = 24 * 60 * 60;
 ///
 /// Fails if the change cannot be made, the officer declines, or the ledger refuses it.
 pub async fn propose(arguments: &ProposeArguments, now: Timestamp) -> Result<(), GovernanceError> {
-    let (connection, decision) = (&arguments.connection, &arguments.decision);
-    let ledger = connect(connection)?;
+    let decision = &arguments.decision;
+    let ledger = connect(&arguments.connection)?;
     let key = key_of(decision)?;
-    let view = ledger.view(now, None).await?;
-    let proposer = proposer(&view, key.as_ref(), decision)?;
-    let wished = arguments.from_height.unwrap_or(0);
-    let change = wanted(&arguments.change, &view, wished)?;
-    let waits = |proposed: &&Proposed| {
-        proposed.proposal.change == change && proposed.standing(view.height, now) == Standing::Waits
-    };
-    if let Some(same) = view.proposals.iter().find(waits) {
-        return Err(GovernanceError::Proposed(same.id));
-    }
-    let forecast = Forecast::of(&view, &change, wished).map_err(GovernanceError::Unfit)?;
     // Until midnight: the same command on the same day makes the same record.
     let days = u64::from(arguments.days);
     let expires = Timestamp::from_unix((now.as_unix() / DAY + 1 + days) * DAY - 1);
+    let question = async || {
+        let view = ledger.view(now, None).await?;
+        let proposer = proposer(&view, key.as_ref(), decision)?;
+        let question = proposal(&ledger, &view, proposer, arguments, (now, expires))?;
+        Ok((question, view))
+    };
+    let what = "Sign and send this proposal?";
+    let Some((asked, view)) = asked(decision, what, question).await? else {
+        return Ok(());
+    };
+    let body = Body::Proposal(Box::new(Proposal {
+        activation_height: arguments.from_height.unwrap_or(0),
+        expires,
+        change: asked.forecast.change,
+    }));
+    let record = signed(&ledger, body, key.as_ref())?;
+    let entry = ledger.submit(&record, &view.committees).await?;
+    println!("proposal {} stands at index {}", record.id(), entry.index());
+    outcome(&ledger, &record.id().to_string(), now).await
+}
 
+fn proposal(
+    ledger: &Ledger,
+    view: &View,
+    proposer: Option<&Member>,
+    arguments: &ProposeArguments,
+    (now, expires): (Timestamp, Timestamp),
+) -> Result<Question, GovernanceError> {
+    let wished = arguments.from_height.unwrap_or(0);
+    let change = wanted(&arguments.change, view, wished)?;
+    if let Some(same) = view.waiting(&change, now) {
+        return Err(GovernanceError::Proposed(same.id));
+    }
+    let forecast = Forecast::of(view, &change, wished).map_err(GovernanceError::Unfit)?;
     let mut page = Page::default();
-    preview::heading(&mut page, ledger.genesis(), &view);
+    preview::heading(&mut page, ledger.genesis(), view);
     page.heading(&format!(
         "PROPOSAL  {}",
         preview::title(&change, &forecast.before)
     ));
-    let parties = view.trusted.parties();
-    if let Some(member) = proposer {
-        page.bullet(
-            "",
-            &format!(
-                "By {}, whose approval it is. {}, until {expires}.",
-                plain(&member.name),
-                needed(parties.quorum(), 1)
-            ),
-        );
-    } else {
-        page.bullet(
-            "",
-            &format!("{}, until {expires}.", needed(parties.quorum(), 0)),
-        );
-    }
-    preview::forecast(&mut page, &view, &forecast);
+    let quorum = view.trusted.parties().quorum();
+    let by = match proposer {
+        Some(member) => format!(
+            "By {}, whose approval it is. {}, until {expires}.",
+            plain(&member.name),
+            needed(quorum, 1)
+        ),
+        None => format!("{}, until {expires}.", needed(quorum, 0)),
+    };
+    page.bullet("", &by);
+    preview::forecast(&mut page, view, &forecast);
     if let ChangeArguments::RotateKeys(rotation) = &arguments.change
         && rotation.compromised
     {
@@ -83,23 +100,9 @@ pub async fn propose(arguments: &ProposeArguments, now: Timestamp) -> Result<(),
             page.bullet("*", &line);
         }
     }
-    let mut warnings = preview::warnings(&view, &forecast, now);
+    let mut warnings = preview::warnings(view, &forecast, now);
     warnings.extend(about_oneself(&change, proposer));
-    tell(page, &warnings);
-
-    let Some(key) = key.filter(|_| !decision.dry_run) else {
-        return dry(decision);
-    };
-    confirm(decision, "Sign and send this proposal?", &warnings)?;
-    let body = Body::Proposal(Box::new(Proposal {
-        activation_height: wished,
-        expires,
-        change,
-    }));
-    let record = Record::sign(ledger.genesis().network(), body, &key);
-    let entry = ledger.submit(&record, &view.committees).await?;
-    println!("proposal {} stands at index {}", record.id(), entry.index());
-    outcome(&ledger, &record.id().to_string(), now).await
+    Ok(Question::of(page, warnings, forecast, 0))
 }
 
 /// Approves a proposal.
@@ -111,39 +114,58 @@ pub async fn approve(arguments: &ApproveArguments, now: Timestamp) -> Result<(),
     let decision = &arguments.decision;
     let ledger = connect(&arguments.connection)?;
     let key = key_of(decision)?;
-    let view = ledger
-        .view(now, arguments.proposal.parse().ok().as_ref())
-        .await?;
-    let member = proposer(&view, key.as_ref(), decision)?;
-    let proposed = view.proposal(&arguments.proposal)?;
-    let id = proposed.id;
-    match proposed.standing(view.height, now) {
+    let also: Option<RecordId> = arguments.proposal.parse().ok();
+    let question = async || {
+        let view = ledger.view(now, also.as_ref()).await?;
+        let member = proposer(&view, key.as_ref(), decision)?;
+        let proposed = view.proposal(&arguments.proposal)?;
+        let question = approval(&ledger, &view, proposed, member, now)?;
+        Ok((question, view))
+    };
+    let what = "Sign and send this approval?";
+    let Some((_, view)) = asked(decision, what, question).await? else {
+        return Ok(());
+    };
+    let proposal = view.proposal(&arguments.proposal)?.id;
+    let record = signed(&ledger, Body::Approval(Approval { proposal }), key.as_ref())?;
+    let entry = ledger.submit(&record, &view.committees).await?;
+    println!("approval stands at index {}", entry.index());
+    outcome(&ledger, &proposal.to_string(), now).await
+}
+
+fn approval(
+    ledger: &Ledger,
+    view: &View,
+    proposed: &Proposed,
+    member: Option<&Member>,
+    now: Timestamp,
+) -> Result<Question, GovernanceError> {
+    let (id, parties) = (proposed.id, view.trusted.parties());
+    let agreed: Vec<&Member> = proposed.approvers(parties).collect();
+    match view.standing(proposed, now) {
         Standing::Waits => {}
+        Standing::Overtaken => return Err(GovernanceError::Overtaken(id)),
         Standing::Lapsed => {
-            let (agreed, quorum) = (
-                proposed.approvers(view.trusted.parties()).count(),
-                view.trusted.parties().quorum(),
-            );
             let expired = proposed.proposal.expires.to_string();
-            return Err(GovernanceError::Lapsed(
-                id,
-                expired,
-                format!("{agreed} of {quorum} approvals"),
-            ));
+            let approvals = format!("{} of {} approvals", agreed.len(), parties.quorum());
+            return Err(GovernanceError::Lapsed(id, expired, approvals));
         }
         Standing::Decided(_) | Standing::Holds(_) => return Err(GovernanceError::Adopted(id)),
     }
-    let parties = view.trusted.parties();
-    let agreed: Vec<&Member> = proposed.approvers(parties).collect();
     if let Some(member) = member.filter(|member| agreed.contains(member)) {
-        return Err(GovernanceError::Approved(id, member.name.clone()));
+        let name = member.name.clone();
+        return Err(if view.is_short_of_a_word(proposed) {
+            GovernanceError::Enough(id, name)
+        } else {
+            GovernanceError::Approved(id, name)
+        });
     }
     let change = &proposed.proposal.change;
-    let forecast = Forecast::of(&view, change, proposed.proposal.activation_height);
+    let forecast = Forecast::of(view, change, proposed.proposal.activation_height);
     let forecast = forecast.map_err(|error| GovernanceError::Outdated(id, error))?;
 
     let mut page = Page::default();
-    preview::heading(&mut page, ledger.genesis(), &view);
+    preview::heading(&mut page, ledger.genesis(), view);
     page.heading(&format!(
         "APPROVAL  of proposal {}: {}",
         short(&id),
@@ -155,20 +177,10 @@ pub async fn approve(arguments: &ApproveArguments, now: Timestamp) -> Result<(),
     }
     preview::approvals(&mut page, parties, proposed);
     page.row("until", proposed.proposal.expires);
-    preview::forecast(&mut page, &view, &forecast);
-    let mut warnings = preview::warnings(&view, &forecast, now);
+    preview::forecast(&mut page, view, &forecast);
+    let mut warnings = preview::warnings(view, &forecast, now);
     warnings.extend(about_oneself(change, member));
-    tell(page, &warnings);
-
-    let Some(key) = key.filter(|_| !decision.dry_run) else {
-        return dry(decision);
-    };
-    confirm(decision, "Sign and send this approval?", &warnings)?;
-    let body = Body::Approval(Approval { proposal: id });
-    let record = Record::sign(ledger.genesis().network(), body, &key);
-    let entry = ledger.submit(&record, &view.committees).await?;
-    println!("approval stands at index {}", entry.index());
-    outcome(&ledger, &id.to_string(), now).await
+    Ok(Question::of(page, warnings, forecast, agreed.len()))
 }
 
 /// Lists proposals.
@@ -184,8 +196,8 @@ pub async fn proposals(
     let view = ledger.view(now, None).await?;
     let mut page = Page::default();
     preview::heading(&mut page, ledger.genesis(), &view);
-    let wanted = |proposed: &&Proposed| match proposed.standing(view.height, now) {
-        Standing::Waits | Standing::Decided(_) => true,
+    let wanted = |proposed: &&Proposed| match view.standing(proposed, now) {
+        Standing::Waits | Standing::Overtaken | Standing::Decided(_) => true,
         Standing::Lapsed | Standing::Holds(_) => arguments.all,
     };
     let listed: Vec<&Proposed> = view.proposals.iter().filter(wanted).collect();
@@ -231,7 +243,7 @@ pub async fn show(arguments: &ShowArguments, now: Timestamp) -> Result<(), Gover
     page.row("stands at", format!("index {}", proposed.index));
     page.row("how it stands", preview::standing(&view, proposed, now));
     let mut warnings = Vec::new();
-    match proposed.standing(view.height, now) {
+    match view.standing(proposed, now) {
         Standing::Waits => {
             preview::approvals(&mut page, parties, proposed);
             match Forecast::of(&view, change, proposed.proposal.activation_height) {
@@ -245,7 +257,7 @@ pub async fn show(arguments: &ShowArguments, now: Timestamp) -> Result<(), Gover
                 )),
             }
         }
-        Standing::Lapsed | Standing::Holds(_) => {
+        Standing::Overtaken | Standing::Lapsed | Standing::Holds(_) => {
             super::describe::content(&mut page, change, parties)
         }
         Standing::Decided(adoption) => {
@@ -257,7 +269,8 @@ pub async fn show(arguments: &ShowArguments, now: Timestamp) -> Result<(), Gover
             }
         }
     }
-    tell(page, &warnings);
+    warn(&mut page, &warnings);
+    print!("{}", page.into_text());
     Ok(())
 }
 
@@ -377,55 +390,13 @@ fn about_oneself(change: &Change, member: Option<&Member>) -> Option<String> {
     own.then(|| "It is about this member itself: the key that signs here decides nothing any more when it holds.".to_owned())
 }
 
-fn tell(mut page: Page, warnings: &[String]) {
-    if !warnings.is_empty() {
-        page.heading(if warnings.len() == 1 {
-            "WARNING"
-        } else {
-            "WARNINGS"
-        });
-        for warning in warnings {
-            page.bullet("!", warning);
-        }
-    }
-    print!("{}", page.into_text());
-}
-
-fn dry(decision: &Decision) -> Result<(), GovernanceError> {
-    debug_assert!(decision.dry_run, "a key is missing in dry runs alone");
-    println!("\nThis was a dry run: nothing was signed, nothing was sent.");
-    Ok(())
-}
-
-/// Asks; with warnings the answer must be written in full.
-fn confirm(
-    decision: &Decision,
-    question: &str,
-    warnings: &[String],
-) -> Result<(), GovernanceError> {
-    println!();
-    if decision.yes {
-        return Ok(());
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(GovernanceError::NoTerminal);
-    }
-    let choice = if warnings.is_empty() {
-        "[y/N]"
-    } else {
-        "There are warnings: write yes to go on. [yes/N]"
-    };
-    eprint!("{question} {choice} ");
-    let _unseen = std::io::stderr().flush();
-    let mut line = String::new();
-    let read = std::io::stdin().read_line(&mut line);
-    let answer = line.trim().to_lowercase();
-    let agreed = answer == "yes" || (answer == "y" && warnings.is_empty());
-    if read.is_ok() && agreed {
-        Ok(())
-    } else {
-        Err(GovernanceError::Declined)
-    }
+fn signed(
+    ledger: &Ledger,
+    body: Body,
+    key: Option<&SigningKey>,
+) -> Result<Record, GovernanceError> {
+    let key = key.ok_or(GovernanceError::Declined)?;
+    Ok(Record::sign(ledger.genesis().network(), body, key))
 }
 
 /// Tells how a proposal stands after this member's word.

@@ -59,6 +59,12 @@ pub enum GovernanceError {
     /// This member has approved.
     #[error("{} has approved proposal {} already", .1, short(.0))]
     Approved(RecordId, String),
+    /// This member has approved, and enough others with it, but no approval came since there are fewer members.
+    #[error("{} has approved proposal {} already, as enough members have since others left", .1, short(.0))]
+    Enough(RecordId, String),
+    /// Another change of the same entry was decided.
+    #[error("proposal {} cannot be adopted: another change of the same entry was decided since it was made", short(.0))]
+    Overtaken(RecordId),
     /// It is decided.
     #[error("proposal {} is adopted already", short(.0))]
     Adopted(RecordId),
@@ -130,6 +136,8 @@ impl GovernanceError {
             Self::NoProposal(_) => "`tegata-registry proposals --all` lists them".into(),
             Self::Ambiguous(_) => "give more of its id".into(),
             Self::Approved(id, _) => format!("nothing is left to do for this member; see: tegata-registry show {}", short(id)),
+            Self::Enough(id, _) => format!("a member that has not approved yet decides it: tegata-registry approve {}; or another member proposes the same change anew", short(id)),
+            Self::Overtaken(_) => "look at what was decided with `tegata-registry proposals --all`, and propose the change of the entry as it is now".into(),
             Self::Adopted(id) => format!("nothing is left to do; from when on it holds says: tegata-registry show {}", short(id)),
             Self::Lapsed(..) => "propose the change again".into(),
             Self::NoTerminal => "run it on a terminal, or add --yes once you have read what --dry-run shows".into(),

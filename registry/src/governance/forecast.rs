@@ -1,6 +1,6 @@
 //! What a change will do: computed from the checked parties by the rules of the ledger, before anyone signs.
 
-use super::ledger::View;
+use super::view::View;
 use protocol::registry::{
     Epochs, Parties,
     governance::{Change, ChangeError},
@@ -84,6 +84,8 @@ pub struct Forecast {
     pub before: Parties,
     /// The same with it.
     pub after: Parties,
+    /// The parties when all that is decided holds, without it.
+    pub last: Parties,
 }
 
 impl Forecast {
@@ -96,12 +98,24 @@ impl Forecast {
         let timing = Timing::of(change, view.trusted.epochs(), wished, view.height);
         let before = view.parties_at(timing.effect)?;
         let after = before.changed(change, timing.effect)?;
-        view.parties_at(u64::MAX)?.changed(change, timing.effect)?;
+        let last = view.parties_at(u64::MAX)?;
+        last.changed(change, timing.effect)?;
         Ok(Self {
             change: change.clone(),
             timing,
             before,
             after,
+            last,
         })
+    }
+
+    /// Whether the same becomes of the change in a later view. That other changes than those of members hold some blocks later
+    /// makes no difference.
+    #[must_use]
+    pub fn is_as_before(&self, before: &Self) -> bool {
+        let in_time = !self.change.is_of_membership() || self.timing.effect == before.timing.effect;
+        in_time
+            && (&self.change, &self.before, &self.last)
+                == (&before.change, &before.before, &before.last)
     }
 }

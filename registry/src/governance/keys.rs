@@ -2,8 +2,8 @@
 
 use super::{
     failure::{GovernanceError, Powerless},
-    ledger::View,
     plain::{Fingerprint, Page},
+    view::View,
 };
 use anyhow::Context as _;
 use protocol::{

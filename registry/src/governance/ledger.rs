@@ -5,25 +5,25 @@
 //! decisions) is compared with the committees that the document announces: a node that leaves out a decision about members
 //! is found out. That it leaves out another proposal is not.
 
-use super::{failure::GovernanceError, keys};
+use super::{
+    failure::GovernanceError,
+    view::{Proposed, View},
+};
 use crate::{
     audit::{Source, SourceError},
-    replica::{Adoption, ListedProposal, Proposals},
+    replica::{ListedProposal, Proposals},
 };
 use protocol::{
     Timestamp,
-    identity::SigningKey,
     json::{self, Limits},
     registry::{
-        Genesis, KeyBytes, Member, Parties, RecordId, ServiceUrl, TrustedParties,
-        TrustedPartiesError,
+        Genesis, KeyBytes, RecordId, ServiceUrl, TrustedParties, TrustedPartiesError,
         checkpoint::{
             CheckpointError, Committees, Handover, HandoverError, UnverifiedCheckpoint,
             VerifiedCheckpoint,
         },
-        governance::ChangeError,
         receipt::{RECEIPT_BYTES_MAX, ReceiptError, VerifiedEntry, verify_receipt},
-        record::{Approval, Author, Body, Proposal, RECORD_BYTES_MAX},
+        record::{Approval, Author, Body, RECORD_BYTES_MAX},
     },
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -99,142 +99,6 @@ pub struct Ledger {
     pub(super) genesis: Genesis,
     pub(super) http: Outbound,
     pub(super) node: ServiceUrl,
-}
-
-/// What a node shows, checked.
-#[derive(Debug)]
-pub struct View {
-    /// The checkpoint that everything else is under.
-    pub checkpoint: VerifiedCheckpoint,
-    /// Who takes part, and which committees are decided.
-    pub trusted: TrustedParties,
-    /// Whose signatures count.
-    pub committees: Committees,
-    /// The node's height, not below the checkpoint's.
-    pub height: u64,
-    /// The proposals, in the order of the ledger.
-    pub proposals: Vec<Proposed>,
-}
-
-/// A proposal that stands on the ledger, with the approvals that do.
-#[derive(Clone, Debug)]
-pub struct Proposed {
-    /// Its record.
-    pub id: RecordId,
-    /// Where it stands.
-    pub index: u64,
-    /// What it says.
-    pub proposal: Proposal,
-    /// The governance keys that agreed; the proposer's first.
-    pub approvals: Vec<KeyBytes>,
-    /// What became of it, as the node says.
-    pub adopted: Option<Adoption>,
-}
-
-/// How a proposal stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It waits for approvals.
-    Waits,
-    /// Its time was over before a quorum agreed.
-    Lapsed,
-    /// It is decided and does not hold yet.
-    Decided(Adoption),
-    /// It holds.
-    Holds(Adoption),
-}
-
-impl Proposed {
-    /// How it stands at a height and time.
-    #[must_use]
-    pub fn standing(&self, height: u64, now: Timestamp) -> Standing {
-        match self.adopted {
-            Some(adoption) if adoption.effect <= height => Standing::Holds(adoption),
-            Some(adoption) => Standing::Decided(adoption),
-            None if self.proposal.expires < now => Standing::Lapsed,
-            None => Standing::Waits,
-        }
-    }
-
-    /// The members in force that agree.
-    pub fn approvers<'p>(&'p self, parties: &'p Parties) -> impl Iterator<Item = &'p Member> {
-        let members = parties.members_in_force();
-        members.filter(|member| self.approvals.contains(&member.governance_key))
-    }
-}
-
-impl View {
-    /// The parties that hold at a height, by the document and the decisions that wait.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the decisions do not fit the document.
-    pub fn parties_at(&self, height: u64) -> Result<Parties, ChangeError> {
-        let from = self.checkpoint.checkpoint().height;
-        let mut decided: Vec<(u64, Adoption, &Proposed)> = Vec::new();
-        for proposed in &self.proposals {
-            match proposed.adopted {
-                Some(adoption) if from < adoption.effect && adoption.effect <= height => {
-                    decided.push((adoption.height, adoption, proposed));
-                }
-                Some(_) | None => {}
-            }
-        }
-        // What is adopted later is applied later.
-        decided.sort_by_key(|(adopted_at, _, _)| *adopted_at);
-        let mut parties = self.trusted.parties().clone();
-        for (_, adoption, proposed) in decided {
-            parties = parties.changed(&proposed.proposal.change, adoption.effect)?;
-        }
-        Ok(parties)
-    }
-
-    /// Whether the decisions that the node lists are those behind the committees that the members announced.
-    pub(super) fn is_complete(&self) -> bool {
-        let announced = self.trusted.scheduled();
-        let led_to = announced.iter().all(|committee| {
-            let derived = self.parties_at(committee.height);
-            derived.is_ok_and(|parties| parties.members() == committee.members)
-        });
-        let last = self.parties_at(u64::MAX);
-        let known = announced
-            .last()
-            .map_or(self.trusted.parties().members(), |last| &last.members);
-        led_to && last.is_ok_and(|parties| parties.members() == known)
-    }
-
-    /// The member in force whose governance key this is.
-    #[must_use]
-    pub fn member_of(&self, key: &SigningKey) -> Option<&Member> {
-        let key = keys::public(key)?;
-        let mut members = self.trusted.parties().members_in_force();
-        members.find(|member| member.governance_key == key)
-    }
-
-    /// The proposal whose id begins like this.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is none, or more than one.
-    pub fn proposal(&self, beginning: &str) -> Result<&Proposed, GovernanceError> {
-        let beginning = beginning.to_ascii_lowercase();
-        let none = || GovernanceError::NoProposal(beginning.clone());
-        if beginning.len() < 8 {
-            return Err(GovernanceError::Argument(
-                "PROPOSAL",
-                "at least 8 characters of an id",
-            ));
-        }
-        let mut found = self
-            .proposals
-            .iter()
-            .filter(|proposed| proposed.id.to_string().starts_with(&beginning));
-        let first = found.next().ok_or_else(none)?;
-        match found.next() {
-            None => Ok(first),
-            Some(_) => Err(GovernanceError::Ambiguous(beginning)),
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -350,6 +214,7 @@ impl Ledger {
         if entry.record().id() != listed.proposal {
             return Err(wrong(listed.index));
         }
+        let last_index = listed.approvals.last().copied().unwrap_or(listed.index);
         let mut approvals = vec![author(&entry).ok_or_else(|| wrong(listed.index))?];
         for index in listed.approvals {
             let entry = self.entry(index, committees).await?;
@@ -363,6 +228,7 @@ impl Ledger {
         Ok(Proposed {
             id: listed.proposal,
             index: listed.index,
+            last_index,
             proposal: (**proposal).clone(),
             approvals,
             adopted: listed.adopted,

@@ -16,9 +16,11 @@ mod keys;
 mod ledger;
 mod plain;
 mod preview;
+mod question;
 mod submission;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use arguments::{
     ApproveArguments, ChangeArguments, Connection, KeyArguments, KeyCommand, PartiesArguments,
@@ -27,5 +29,6 @@ pub use arguments::{
 pub use command::{approve, failure, key, parties, proposals, propose, show};
 pub use failure::GovernanceError;
 pub use forecast::{Forecast, Strength, Timing};
-pub use ledger::{Ledger, Proposed, Standing, View};
+pub use ledger::Ledger;
 pub use plain::{Fingerprint, plain};
+pub use view::{Proposed, Standing, View};

@@ -5,13 +5,16 @@ use super::{
     describe,
     failure::short,
     forecast::{Forecast, Strength},
-    ledger::{Proposed, Standing, View},
     plain::{Page, count, list, plain},
+    view::{Proposed, Standing, View},
 };
 use protocol::{
     Timestamp,
     registry::{Genesis, Member, Parties, governance::Change},
 };
+
+/// A definition that waits for longer may have a mistyped height.
+const EPOCHS_AHEAD_MAX: u64 = 10;
 
 /// The line that says which ledger this is, as of when.
 pub(super) fn heading(page: &mut Page, genesis: &Genesis, view: &View) {
@@ -111,6 +114,17 @@ pub(super) fn warnings(view: &View, forecast: &Forecast, now: Timestamp) -> Vec<
         }
     }
     warnings.extend(voided(view, forecast, now));
+    if let Change::PublishDefinition { definition } = &forecast.change {
+        let epochs = view.trusted.epochs();
+        let then = epochs.of(definition.activation_height);
+        let ahead = then.saturating_sub(epochs.of(view.height));
+        if ahead > EPOCHS_AHEAD_MAX {
+            warnings.push(format!(
+                "It is active only from height {} on, {ahead} epochs from now, and no further definition can be active before it: is the height right?",
+                definition.activation_height
+            ));
+        }
+    }
     let elsewhere = view
         .trusted
         .scheduled()
@@ -132,7 +146,7 @@ fn voided(view: &View, forecast: &Forecast, now: Timestamp) -> Option<String> {
         !stay.any(|after| after.governance_key == member.governance_key)
     };
     let touched = view.proposals.iter().filter(|proposed| {
-        let waits = proposed.standing(view.height, now) == Standing::Waits;
+        let waits = view.standing(proposed, now) == Standing::Waits;
         waits
             && proposed.proposal.change != forecast.change
             && proposed.approvers(parties).any(goes)
@@ -198,13 +212,22 @@ pub(super) fn approvals(page: &mut Page, parties: &Parties, proposed: &Proposed)
 /// How a proposal stands, in half a sentence.
 pub(super) fn standing(view: &View, proposed: &Proposed, now: Timestamp) -> String {
     let parties = view.trusted.parties();
-    match proposed.standing(view.height, now) {
+    match view.standing(proposed, now) {
         Standing::Waits => format!(
-            "waits: {} of {} approvals, until {}",
+            "waits: {} of {} approvals, until {}{}",
             proposed.approvers(parties).count(),
             parties.quorum(),
-            proposed.proposal.expires
+            proposed.proposal.expires,
+            if view.is_short_of_a_word(proposed) {
+                "; enough agree since there are fewer members: one that has not approved yet decides it, or the same change proposed anew"
+            } else {
+                ""
+            }
         ),
+        Standing::Overtaken => {
+            "waits, and cannot be adopted: another change of the same entry was decided since"
+                .to_owned()
+        }
         Standing::Lapsed => format!("expired at {}", proposed.proposal.expires),
         Standing::Decided(adoption) => format!(
             "adopted at height {}; holds from {} on",

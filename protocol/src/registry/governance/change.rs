@@ -66,6 +66,19 @@ pub enum Change {
     },
 }
 
+/// What a change is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party<'c> {
+    /// The member of this name.
+    Member(&'c str),
+    /// The issuer of this identifier.
+    Issuer(&'c str),
+    /// The verifier of this identifier.
+    Verifier(&'c str),
+    /// The steps of a case.
+    Process,
+}
+
 /// Why a change cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
@@ -114,6 +127,24 @@ impl Change {
         }
         let next = adopted.saturating_add(1);
         if wished > next { wished } else { next }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn party(&self) -> Party<'_> {
+        match self {
+            Self::AdmitMember { member } | Self::UpdateMember { member } => {
+                Party::Member(&member.name)
+            }
+            Self::RemoveMember { name }
+            | Self::SuspendMember { name }
+            | Self::ReinstateMember { name } => Party::Member(name),
+            Self::RegisterIssuer { issuer } => Party::Issuer(issuer.id.as_str()),
+            Self::RetireIssuer { id } => Party::Issuer(id),
+            Self::RegisterVerifier { verifier } => Party::Verifier(verifier.id.as_str()),
+            Self::RetireVerifier { id } => Party::Verifier(id),
+            Self::PublishDefinition { .. } => Party::Process,
+        }
     }
 
     /// Whether it changes who takes part, which happens between epochs only.

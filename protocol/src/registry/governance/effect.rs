@@ -50,29 +50,83 @@ impl Parties {
     ///
     /// Fails if the change speaks of what is not there, has no effect, or leaves parties that do not fit together.
     pub fn changed(&self, change: &Change, height: u64) -> Result<Self, ChangeError> {
-        let mut members = self.members().to_vec();
-        let mut issuers = self.issuers().to_vec();
-        let mut verifiers = self.verifiers().to_vec();
-        let mut definitions = self.process_definitions().to_vec();
-        match change {
-            Change::AdmitMember { member } => admit(&mut members, member)?,
-            Change::RemoveMember { name } => {
-                members.remove(position(&members, |member| member.name == *name)?);
-            }
-            Change::SuspendMember { name } => suspend(&mut members, name, true)?,
-            Change::ReinstateMember { name } => suspend(&mut members, name, false)?,
-            Change::UpdateMember { member } => update(&mut members, member)?,
-            Change::RegisterIssuer { issuer } => register_issuer(&mut issuers, issuer)?,
-            Change::RetireIssuer { id } => retire_issuer(&mut issuers, id)?,
-            Change::RegisterVerifier { verifier } => register_verifier(&mut verifiers, verifier)?,
-            Change::RetireVerifier { id } => {
-                verifiers.remove(position(&verifiers, |verifier| verifier.id.as_str() == id)?);
-            }
-            Change::PublishDefinition { definition } => {
-                publish(&mut definitions, definition, height)?;
-            }
+        let mut draft = Draft::of(self);
+        draft.make(change, height)?;
+        draft.checked()
+    }
+
+    /// The parties with these members, and after changes of all others, each with the height at which it takes effect. Only
+    /// what comes of it in the end has to fit together.
+    ///
+    /// # Errors
+    ///
+    /// As [`Parties::changed`].
+    pub fn with<'c>(
+        &self,
+        members: &[Member],
+        changes: impl IntoIterator<Item = (&'c Change, u64)>,
+    ) -> Result<Self, ChangeError> {
+        let mut draft = Draft::of(self);
+        draft.members = members.to_vec();
+        for (change, height) in changes {
+            draft.make(change, height)?;
         }
-        Ok(Self::check(members, issuers, verifiers, definitions)?)
+        draft.checked()
+    }
+}
+
+/// Parties that need not fit together yet.
+struct Draft {
+    members: Vec<Member>,
+    issuers: Vec<Issuer>,
+    verifiers: Vec<Verifier>,
+    definitions: Vec<ProcessDefinition>,
+}
+
+impl Draft {
+    fn of(parties: &Parties) -> Self {
+        Self {
+            members: parties.members().to_vec(),
+            issuers: parties.issuers().to_vec(),
+            verifiers: parties.verifiers().to_vec(),
+            definitions: parties.process_definitions().to_vec(),
+        }
+    }
+
+    fn make(&mut self, change: &Change, height: u64) -> Result<(), ChangeError> {
+        let Self {
+            members,
+            issuers,
+            verifiers,
+            definitions,
+        } = self;
+        match change {
+            Change::AdmitMember { member } => admit(members, member)?,
+            Change::RemoveMember { name } => {
+                members.remove(position(members, |member| member.name == *name)?);
+            }
+            Change::SuspendMember { name } => suspend(members, name, true)?,
+            Change::ReinstateMember { name } => suspend(members, name, false)?,
+            Change::UpdateMember { member } => update(members, member)?,
+            Change::RegisterIssuer { issuer } => register_issuer(issuers, issuer)?,
+            Change::RetireIssuer { id } => retire_issuer(issuers, id)?,
+            Change::RegisterVerifier { verifier } => register_verifier(verifiers, verifier)?,
+            Change::RetireVerifier { id } => {
+                verifiers.remove(position(verifiers, |verifier| verifier.id.as_str() == id)?);
+            }
+            Change::PublishDefinition { definition } => publish(definitions, definition, height)?,
+        }
+        Ok(())
+    }
+
+    fn checked(self) -> Result<Parties, ChangeError> {
+        let Self {
+            members,
+            issuers,
+            verifiers,
+            definitions,
+        } = self;
+        Ok(Parties::check(members, issuers, verifiers, definitions)?)
     }
 }
 

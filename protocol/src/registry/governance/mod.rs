@@ -9,5 +9,5 @@ mod effect;
 #[cfg(test)]
 mod tests;
 
-pub use change::{CHANGE_BYTES_MAX, Change, ChangeError};
+pub use change::{CHANGE_BYTES_MAX, Change, ChangeError, Party};
 pub use effect::Entry;

@@ -1,3 +1,5 @@
+mod decisions;
+
 use super::{
     Fingerprint, Forecast, Proposed, Standing, Strength, View,
     arguments::{ChangeArguments, RotateArguments},
@@ -14,7 +16,7 @@ use protocol::registry::{
     KeyBytes, Member, RecordId, Step, TrustedParties,
     checkpoint::{UnverifiedCheckpoint, write_checkpoint},
     governance::{Change, ChangeError},
-    record::{Approval, Body, Record},
+    record::{Approval, Body, Proposal, Record},
 };
 
 /// A ledger of four members with epochs of 1,000 blocks, on which records stand.
@@ -27,7 +29,11 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let network = Network::of(4);
+        Self::of(4)
+    }
+
+    fn of(members: u8) -> Self {
+        let network = Network::of(members);
         Self {
             state: State::new(network.genesis.clone()),
             network,
@@ -37,7 +43,11 @@ impl World {
     }
 
     fn apply(&mut self, record: Record) -> RecordId {
-        self.height += 1;
+        self.apply_at(self.height + 1, record)
+    }
+
+    fn apply_at(&mut self, height: u64, record: Record) -> RecordId {
+        self.height = height;
         let time = NOW.plus_seconds(self.height);
         let block = BlockContext {
             height: self.height,
@@ -54,17 +64,26 @@ impl World {
         self.apply(self.network.proposal(by, change))
     }
 
+    fn sign(&self, by: u8, body: Body) -> Record {
+        Record::sign(self.network.genesis.network(), body, &governor(by))
+    }
+
     fn approve(&mut self, by: u8, proposal: RecordId) {
-        let body = Body::Approval(Approval { proposal });
-        self.apply(Record::sign(
-            self.network.genesis.network(),
-            body,
-            &governor(by),
-        ));
+        let approval = self.sign(by, Body::Approval(Approval { proposal }));
+        self.apply(approval);
     }
 
     fn decide(&mut self, change: Change) -> RecordId {
-        let id = self.propose(0, change);
+        self.decide_for(0, change)
+    }
+
+    fn decide_for(&mut self, activation_height: u64, change: Change) -> RecordId {
+        let proposal = Proposal {
+            activation_height,
+            expires: NOW.plus_seconds(24 * 60 * 60),
+            change,
+        };
+        let id = self.apply(self.sign(0, Body::Proposal(Box::new(proposal))));
         self.approve(1, id);
         self.approve(2, id);
         id
@@ -76,7 +95,9 @@ impl World {
         let committees = self.network.genesis.committees().clone();
         let cosigners = self.network.genesis.cosigners();
         let sign = |member| cosigners.cosign(&checkpoint, &key(member), NOW).unwrap();
-        let note = write_checkpoint(&checkpoint, &[0, 1, 2].map(sign)).unwrap();
+        let members = self.network.genesis.parties().members();
+        let signatures: Vec<_> = (0..).zip(members).map(|(n, _)| sign(n)).collect();
+        let note = write_checkpoint(&checkpoint, &signatures).unwrap();
         let checkpoint = UnverifiedCheckpoint::parse(note.as_bytes())
             .unwrap()
             .verify(&committees)
@@ -106,17 +127,20 @@ impl World {
             Proposed {
                 id: record.id(),
                 index,
+                last_index: approvals.last().copied().unwrap_or(index),
                 proposal: (**proposal).clone(),
                 approvals: [index].into_iter().chain(approvals).map(author).collect(),
                 adopted,
             }
         };
+        let mut proposals: Vec<Proposed> = waiting.chain(adopted).map(proposed).collect();
+        proposals.sort_by_key(|proposed| proposed.index);
         View {
             checkpoint,
             trusted,
             committees,
             height: self.height,
-            proposals: waiting.chain(adopted).map(proposed).collect(),
+            proposals,
         }
     }
 }
@@ -303,7 +327,7 @@ fn a_forecast_counts_what_is_decided_already() {
     world.decide(Network::admission(4));
     let view = world.view();
     assert!(
-        view.proposals[0].standing(view.height, NOW)
+        view.standing(&view.proposals[0], NOW)
             == Standing::Decided(view.proposals[0].adopted.unwrap())
     );
     let later = forecast(&view, &Network::admission(5));
@@ -355,11 +379,9 @@ fn a_proposal_lapses_with_its_time() {
     let view = world.view();
     let proposed = &view.proposals[0];
     let expires = proposed.proposal.expires;
-    assert_eq!(proposed.standing(1, expires), Standing::Waits);
-    assert_eq!(
-        proposed.standing(1, expires.plus_seconds(1)),
-        Standing::Lapsed
-    );
+    assert_eq!(view.standing(proposed, expires), Standing::Waits);
+    let late = view.standing(proposed, expires.plus_seconds(1));
+    assert_eq!(late, Standing::Lapsed);
     let line = preview::standing(&view, proposed, NOW);
     assert_eq!(line, format!("waits: 1 of 3 approvals, until {expires}"));
 }
