@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use protocol::Timestamp;
 use protocol::planted::{Bug, planted};
-use protocol::registry::governance::Entry;
+use protocol::registry::governance::{Change, Entry};
 use protocol::registry::record::{Approval, Author, Body, Proposal, Record};
 use protocol::registry::{KeyBytes, Member, Parties, RecordId};
 
@@ -142,7 +142,13 @@ impl State<'_> {
             return Err(Rejection::Expired);
         }
         let too_late = block.time.plus_seconds(TERM_SECONDS_MAX) < proposal.expires;
-        let too_far = block.height.saturating_add(AHEAD_BLOCKS_MAX) < proposal.activation_height;
+        // Neither a change nor a definition: no later one could be active before it, whoever mistyped the height.
+        let listed = match &proposal.change {
+            Change::PublishDefinition { definition } => definition.activation_height,
+            _ => 0,
+        };
+        let latest = proposal.activation_height.max(listed);
+        let too_far = block.height.saturating_add(AHEAD_BLOCKS_MAX) < latest;
         if too_late || too_far {
             return Err(Rejection::Unfit);
         }

@@ -397,6 +397,20 @@ fn a_published_definition_is_listed_at_once_and_active_at_its_height() {
 }
 
 #[test]
+fn a_definition_cannot_be_published_for_a_height_that_never_comes() {
+    for (active_from, refusal) in [
+        (u64::MAX, Some(Rejection::Unfit)),
+        (10_000_006, Some(Rejection::Unfit)),
+        (10_000_005, None),
+    ] {
+        let mut state = State::new(genesis());
+        let definition = definition(3, active_from, &[2]);
+        let proposed = propose(&mut state, 5, 0, Change::PublishDefinition { definition });
+        assert_eq!(proposed.err(), refusal, "{active_from}");
+    }
+}
+
+#[test]
 fn a_group_takes_effect_like_its_events_all_or_none() {
     let group = |events: &[(u8, u32, u16)]| {
         let event = |&(case, sequence, code): &(u8, u32, u16)| CaseEvent {
