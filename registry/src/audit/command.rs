@@ -1,6 +1,6 @@
 //! `tegata-registry audit` and `tegata-registry evidence verify`.
 
-use super::{AuditError, Auditor, Node, Report, Round, Source};
+use super::{AuditError, Auditor, Node, Report, Round, Source, handovers::Handovers};
 use anyhow::Context as _;
 use protocol::{
     Timestamp,
@@ -25,7 +25,7 @@ pub struct AuditArguments {
     /// The genesis file: all that is trusted.
     #[arg(long)]
     pub genesis: PathBuf,
-    /// The node whose log is executed again; the first member's if there is none.
+    /// The node whose log is executed again; the first member's that answers if there is none.
     #[arg(long, conflicts_with = "folder")]
     pub node: Option<String>,
     /// A folder with a node's checkpoint and tiles, in place of a node.
@@ -57,6 +57,9 @@ pub struct EvidenceArguments {
     /// The genesis file: all that is trusted.
     #[arg(long)]
     pub genesis: PathBuf,
+    /// How members came to sign since the genesis file; `audit` writes it beside the evidence.
+    #[arg(long)]
+    pub handovers: Option<PathBuf>,
     /// The evidence.
     pub file: PathBuf,
 }
@@ -68,22 +71,37 @@ pub struct EvidenceArguments {
 /// Fails if there is nothing to audit: a file or the audited node cannot be read.
 pub async fn run(arguments: &AuditArguments) -> anyhow::Result<bool> {
     let genesis = Arc::new(read_genesis(&arguments.genesis)?);
-    let nodes = nodes(arguments, &genesis)?;
-    let mut auditor = Auditor::new(genesis);
-    let mut silent = 0;
+    let reach = Reach::from_development_setting(arguments.development_loopback_http);
+    let http = Outbound::new(reach, arguments.certificates.as_deref())?;
+    let mut nodes = nodes(arguments, &genesis, &http)?;
+    let mut auditor = Auditor::new(genesis.clone());
+    let (mut silent, mut passed_over) = (0, 0);
+    let is_chosen = arguments.node.is_some() || arguments.folder.is_some();
     loop {
         match auditor.round(&nodes, &mut service::random::os()).await {
             Ok(round) => {
                 silent = 0;
-                tell(arguments, &round)?;
-                if !round.report.is_clean() {
+                let all_clear = round.report.is_clean();
+                if all_clear && !arguments.alone && add(&mut nodes, auditor.members(), &http) {
+                    // Members that were admitted since, or moved, are asked as well.
+                    continue;
+                }
+                tell(arguments, &genesis, &nodes, &round).await?;
+                if !all_clear {
                     return Ok(false);
                 }
+            }
+            Err(AuditError::Unreachable { .. }) if !is_chosen && passed_over + 1 < nodes.len() => {
+                // The member may have left.
+                passed_over += 1;
+                nodes.rotate_left(1);
+                continue;
             }
             Err(error @ AuditError::Unreachable { .. })
                 if arguments.watch.is_some() && silent < SILENT_ROUNDS_MAX =>
             {
                 silent += 1;
+                passed_over = 0;
                 eprintln!("tegata-registry: {:#}", anyhow::Error::from(error));
             }
             Err(error) => return Err(error.into()),
@@ -109,7 +127,14 @@ pub fn verify_evidence(arguments: &EvidenceArguments) -> anyhow::Result<String> 
         &mut std::io::Read::take(file, EVIDENCE_BYTES_MAX as u64 + 1),
         &mut text,
     )?;
-    let shown = UnverifiedEvidence::parse(&text)?.verify(genesis.committees())?;
+    let handovers = match &arguments.handovers {
+        Some(path) => {
+            Handovers::read(path).with_context(|| format!("reading {}", path.display()))?
+        }
+        None => Handovers::default(),
+    };
+    let committees = handovers.follow(&genesis).context("the handovers")?;
+    let shown = UnverifiedEvidence::parse(&text)?.verify(&committees)?;
     let ledgers = [shown.first, shown.second].map(|checkpoint| {
         format!(
             "  {} records, root {}, height {}\n",
@@ -128,24 +153,16 @@ fn read_genesis(path: &Path) -> anyhow::Result<Genesis> {
     Genesis::parse(&file).with_context(|| format!("reading {}", path.display()))
 }
 
-/// The audited node first, then the members' other nodes.
-fn nodes(arguments: &AuditArguments, genesis: &Genesis) -> anyhow::Result<Vec<Node>> {
-    let reach = Reach::from_development_setting(arguments.development_loopback_http);
-    let http = Outbound::new(reach, arguments.certificates.as_deref())?;
-    let at = |url: ServiceUrl| Source::Node {
-        http: http.clone(),
-        url,
-    };
+/// The audited node first, then the other nodes of the genesis file's members.
+fn nodes(
+    arguments: &AuditArguments,
+    genesis: &Genesis,
+    http: &Outbound,
+) -> anyhow::Result<Vec<Node>> {
     let mut nodes = Vec::new();
-    let audited: Option<ServiceUrl> = match &arguments.node {
-        Some(url) => Some(url.clone().try_into().context("--node")?),
-        None => None,
-    };
-    if let Some(url) = &audited {
-        nodes.push(Node {
-            name: url.as_str().to_owned(),
-            source: at(url.clone()),
-        });
+    if let Some(url) = &arguments.node {
+        let url: ServiceUrl = url.clone().try_into().context("--node")?;
+        nodes.push(node(url.as_str(), url.clone(), http));
     }
     if let Some(folder) = &arguments.folder {
         nodes.push(Node {
@@ -153,25 +170,48 @@ fn nodes(arguments: &AuditArguments, genesis: &Genesis) -> anyhow::Result<Vec<No
             source: Source::Folder(folder.clone()),
         });
     }
-    for member in genesis.parties().members() {
-        if audited
-            .as_ref()
-            .is_some_and(|url| url.url() == member.url.url())
-        {
-            if let Some(first) = nodes.first_mut() {
-                first.name.clone_from(&member.name);
-            }
-        } else if !arguments.alone || nodes.is_empty() {
-            nodes.push(Node {
-                name: member.name.clone(),
-                source: at(member.url.clone()),
-            });
-        }
+    if !arguments.alone || nodes.is_empty() {
+        let members = genesis.parties().members().iter();
+        let members = members.map(|member| (member.name.clone(), member.url.clone()));
+        add(&mut nodes, members, http);
+    }
+    if arguments.alone {
+        nodes.truncate(1);
     }
     Ok(nodes)
 }
 
-fn tell(arguments: &AuditArguments, round: &Round) -> anyhow::Result<()> {
+fn node(name: &str, url: ServiceUrl, http: &Outbound) -> Node {
+    let http = http.clone();
+    Node {
+        name: name.to_owned(),
+        source: Source::Node { http, url },
+    }
+}
+
+/// Adds the nodes of members that are not there yet, and names those that are; whether there were any.
+fn add(
+    nodes: &mut Vec<Node>,
+    members: impl IntoIterator<Item = (String, ServiceUrl)>,
+    http: &Outbound,
+) -> bool {
+    let before = nodes.len();
+    for (name, url) in members {
+        let is_there = |known: &&mut Node| matches!(&known.source, Source::Node { url: at, .. } if at.url() == url.url());
+        match nodes.iter_mut().find(is_there) {
+            Some(known) => known.name = name,
+            None => nodes.push(node(&name, url, http)),
+        }
+    }
+    nodes.len() > before
+}
+
+async fn tell(
+    arguments: &AuditArguments,
+    genesis: &Genesis,
+    nodes: &[Node],
+    round: &Round,
+) -> anyhow::Result<()> {
     let written = write_evidence(&arguments.evidence, round)?;
     if arguments.json {
         println!("{}", serde_json::to_string(&round.report)?);
@@ -180,13 +220,26 @@ fn tell(arguments: &AuditArguments, round: &Round) -> anyhow::Result<()> {
     } else {
         print!("{}", round.report);
     }
-    for path in written {
-        eprintln!(
-            "evidence in {}: tegata-registry evidence --genesis {} {}",
-            path.display(),
-            arguments.genesis.display(),
-            path.display()
-        );
+    if !written.is_empty() {
+        let handovers = match nodes.first() {
+            Some(audited) => write_handovers(&arguments.evidence, audited, genesis).await,
+            None => Err(AuditError::NoNode.into()),
+        };
+        let given = match handovers {
+            Ok(path) => format!(" --handovers {}", path.display()),
+            Err(error) => {
+                eprintln!("tegata-registry: no handovers to check the evidence with: {error:#}");
+                String::new()
+            }
+        };
+        for path in written {
+            eprintln!(
+                "evidence in {}: tegata-registry evidence --genesis {}{given} {}",
+                path.display(),
+                arguments.genesis.display(),
+                path.display()
+            );
+        }
     }
     if arguments.watch.is_some() && !round.report.is_clean() {
         for violation in &round.report.violations {
@@ -194,6 +247,19 @@ fn tell(arguments: &AuditArguments, round: &Round) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What others need to check evidence of members that the genesis file does not name.
+async fn write_handovers(
+    folder: &Path,
+    audited: &Node,
+    genesis: &Genesis,
+) -> anyhow::Result<PathBuf> {
+    let handovers = Handovers::of(&audited.source, genesis).await?;
+    let path = folder.join("handovers.json");
+    std::fs::write(&path, handovers.to_json()?)
+        .with_context(|| format!("writing {}", path.display()))?;
+    Ok(path)
 }
 
 fn line(report: &Report, now: Timestamp) -> String {

@@ -121,6 +121,9 @@ impl Auditor {
         let Some(parsed) = parse(note) else {
             return forged("the checkpoint is no signed note");
         };
+        if let Some(claim) = view.claim.filter(|claim| !self.replay.settles(claim)) {
+            return Err(Standing::NotCompared { size: claim.size });
+        }
         let committees = &self.replay.committees();
         let is_quorum = parsed.clone().verify(committees).is_ok();
         match parsed.signed_by(committees) {

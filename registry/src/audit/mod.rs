@@ -6,6 +6,7 @@
 
 mod command;
 mod compare;
+mod handovers;
 mod replay;
 mod report;
 #[cfg(test)]
@@ -18,7 +19,7 @@ pub use report::{Fault, NodeReport, Report, Standing, Violation};
 use crate::source::{BUNDLE_BYTES_MAX, BUNDLE_ENTRIES, PLACES_BYTES_MAX, tile_path};
 use compare::View;
 use protocol::registry::{
-    Genesis,
+    Genesis, ServiceUrl,
     checkpoint::{Checkpoint, UnverifiedCheckpoint, UnverifiedEvidence},
     note::NOTE_BYTES_MAX,
 };
@@ -125,6 +126,16 @@ impl Auditor {
         Ok(round)
     }
 
+    /// Where the nodes of the members in force are, as far as the records say.
+    #[must_use]
+    pub fn members(&self) -> Vec<(String, ServiceUrl)> {
+        let parties = self.replay.parties();
+        let members = parties.members_in_force();
+        members
+            .map(|member| (member.name.clone(), member.url.clone()))
+            .collect()
+    }
+
     /// Executes the log up to a size; what is wrong with it, if anything.
     async fn follow(
         &mut self,
@@ -164,7 +175,7 @@ impl Auditor {
                 ));
             }
         }
-        self.replay.end_block();
+        self.replay.pause();
         Ok(None)
     }
 

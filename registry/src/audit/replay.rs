@@ -7,7 +7,7 @@ use crate::{
     state::{BlockContext, State},
 };
 use protocol::registry::{
-    BlocksDigest, Genesis,
+    BlocksDigest, Genesis, Parties,
     checkpoint::{Checkpoint, Committees},
     merkle::{self, TreeHash},
     record::{Record, UnverifiedRecord},
@@ -24,8 +24,10 @@ pub(super) struct Replay {
     peaks: Vec<(u64, TreeHash)>,
     blocks: BlocksDigest,
     block: Option<BlockContext>,
-    /// The checkpoint at the end of each block, by size.
+    /// The checkpoint at the end of each block that is over, by size.
     ends: BTreeMap<u64, Checkpoint>,
+    /// That of the last block, as far as it was read.
+    latest: Checkpoint,
     /// The checkpoints of the blocks without records in which other parties began to take part, by height.
     beginnings: BTreeMap<u64, Checkpoint>,
 }
@@ -34,7 +36,8 @@ impl Replay {
     pub(super) fn new(genesis: Arc<Genesis>) -> Self {
         let state = State::new(genesis.clone());
         Self {
-            ends: BTreeMap::from([(0, state.checkpoint())]),
+            ends: BTreeMap::new(),
+            latest: state.checkpoint(),
             beginnings: BTreeMap::new(),
             state,
             genesis,
@@ -51,7 +54,8 @@ impl Replay {
 
     /// What the checkpoint of this size must be; none if no block ends there.
     pub(super) fn checkpoint_at(&self, size: u64) -> Option<&Checkpoint> {
-        self.ends.get(&size)
+        let latest = Some(&self.latest).filter(|latest| latest.size == size);
+        latest.or_else(|| self.ends.get(&size))
     }
 
     /// Whether a checkpoint is what the records say: at the end of a block with records, or where other parties begin.
@@ -70,6 +74,22 @@ impl Replay {
         let mut state = self.state.clone();
         state.end_block(height);
         state.trusted_parties_document()
+    }
+
+    /// Who takes part after the last block.
+    pub(super) fn parties(&self) -> &Arc<Parties> {
+        self.state.parties_at(self.height())
+    }
+
+    fn height(&self) -> u64 {
+        self.block.map_or(0, |block| block.height)
+    }
+
+    /// Whether the records say who signs a checkpoint: it is of these records, or no later one can have changed who does.
+    pub(super) fn settles(&self, claim: &Checkpoint) -> bool {
+        let epochs = self.genesis.epochs();
+        let settled_until = epochs.last_height(epochs.of(self.height()).saturating_add(1));
+        claim.size <= self.size() || claim.height <= settled_until
     }
 
     /// Whose signatures count, as far as the records say.
@@ -176,11 +196,19 @@ impl Replay {
         }
     }
 
-    /// Remembers what the members had to sign after the last block.
-    pub(super) fn end_block(&mut self) {
-        if self.block.is_some() {
-            self.ends.insert(self.size(), self.checkpoint());
+    /// What the members had to sign if the last block ends here, which only the next record tells.
+    pub(super) fn pause(&mut self) {
+        if let Some(block) = self.block {
+            // Otherwise each checkpoint would write the whole document anew.
+            self.state.end_block(block.height);
+            self.latest = self.checkpoint();
         }
+    }
+
+    /// Remembers what the members had to sign after the last block.
+    fn end_block(&mut self) {
+        self.pause();
+        self.ends.insert(self.size(), self.latest);
     }
 
     fn checkpoint(&self) -> Checkpoint {

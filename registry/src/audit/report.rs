@@ -136,7 +136,7 @@ pub enum Standing {
         /// How many records it covers.
         size: u64,
     },
-    /// It is larger, and there was no proof to check.
+    /// It is larger, and there was no proof to check, or its members are not known from what was executed.
     NotCompared {
         /// How many records it claims to cover.
         size: u64,

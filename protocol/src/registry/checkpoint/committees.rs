@@ -149,7 +149,8 @@ impl Committees {
         Ok(())
     }
 
-    /// The committees as whoever replays the ledger derives them: from which height on, and all members then.
+    /// The committees as whoever replays the ledger derives them: from which height on, and all members then. What the
+    /// records do not say of a later height is not decided.
     #[must_use]
     pub fn dangerous_derived<'a>(
         genesis: &Genesis,
@@ -160,6 +161,7 @@ impl Committees {
             let cosigners = Cosigners::of(genesis.network(), members);
             committees.terms.push((from, cosigners));
         }
+        committees.followed = u64::MAX;
         committees
     }
 

@@ -1,5 +1,5 @@
 //! Evidence that members signed two ledgers: two signed checkpoints that cannot both be true. Anyone can check it with the
-//! genesis file alone (`specs/registry.md`, "Evidence").
+//! genesis file, and the handovers if members have changed since (`specs/registry.md`, "Evidence").
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,9 @@ pub enum EvidenceError {
     /// One of the two is not a checkpoint that members signed.
     #[error("one of the two is no signed checkpoint of this network")]
     Checkpoint(#[from] CheckpointError),
+    /// It is of a time whose members are not known: whoever signed may have been none any more.
+    #[error("who the members were at height {0} is not known without their handovers")]
+    UnknownMembers(u64),
     /// Both can be true.
     #[error("the two checkpoints do not contradict each other")]
     NoContradiction,
@@ -113,10 +116,17 @@ impl UnverifiedEvidence {
     ///
     /// # Errors
     ///
-    /// Fails unless exactly that is shown.
+    /// Fails unless exactly that is shown, and the members of both heights are known for sure.
     pub fn verify(&self, committees: &Committees) -> Result<VerifiedEvidence, EvidenceError> {
-        let signed =
-            |note: &str| UnverifiedCheckpoint::parse(note.as_bytes())?.signed_by(committees);
+        let signed = |note: &str| {
+            let note = UnverifiedCheckpoint::parse(note.as_bytes())?;
+            match note.dangerous_claim() {
+                Some(claim) if claim.height > committees.settled_until() => {
+                    Err(EvidenceError::UnknownMembers(claim.height))
+                }
+                _ => Ok(note.signed_by(committees)?),
+            }
+        };
         let (first, first_members) = signed(&self.first)?;
         let (second, second_members) = signed(&self.second)?;
         let shown = match &self.prefix {

@@ -348,6 +348,23 @@ fn n8_nobody_is_accused_of_what_was_not_done() {
 }
 
 #[test]
+fn n8_nobody_is_accused_at_a_height_whose_members_are_not_known() {
+    let at = |height, fork| Checkpoint {
+        height,
+        ..of(&stored(9, fork), 9)
+    };
+    let settled = genesis().committees().settled_until();
+    for (height, known) in [(settled, true), (settled + 1, false)] {
+        let [one, other] = [99, 5].map(|fork| signed(&at(height, fork), &[1]));
+        let accused = verified(&UnverifiedEvidence::new(&one, &other));
+        assert_eq!(accused.is_ok(), known, "{accused:?}");
+        if !known {
+            assert_eq!(accused, Err(EvidenceError::UnknownMembers(height)));
+        }
+    }
+}
+
+#[test]
 fn n8_a_larger_ledger_in_an_earlier_block_is_a_contradiction() {
     let honest = stored(12, 99);
     let (first, second) = (of(&honest, 7), of(&honest, 12));

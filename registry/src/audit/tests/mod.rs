@@ -1,5 +1,6 @@
 //! What an auditor finds in ledgers that are honest, and in those that are not.
 
+mod members;
 mod world;
 
 use super::*;
@@ -175,7 +176,12 @@ async fn n8_a_split_view_becomes_evidence_that_names_one_more_than_may_be_faulty
         let file = world.folder.path().join("evidence.json");
         fs::write(&file, round.evidence[0].to_json()).unwrap();
         fs::write(&genesis, Network::genesis_file(4)).unwrap();
-        let said = verify_evidence(&EvidenceArguments { genesis, file }).unwrap();
+        let said = verify_evidence(&EvidenceArguments {
+            genesis,
+            handovers: None,
+            file,
+        })
+        .unwrap();
         assert!(
             said.contains("member1.example, member2.example\n"),
             "{said}"
