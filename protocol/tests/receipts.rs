@@ -177,6 +177,18 @@ fn n6_a_second_reader_accepts_every_receipt_of_the_corpus() {
     );
 }
 
+#[test]
+fn n6_both_readers_pass_over_the_signature_of_somebody_unknown() {
+    let corpus = corpus();
+    // Its key id is that of an empty key.
+    let blob = "If6X4wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==";
+    let receipt = format!("{}\u{2014} stranger.example {blob}\n", corpus.receipt(7));
+    let record = corpus.record(7);
+    assert!(verify_receipt(&receipt, &record, corpus.genesis.committees()).is_ok());
+    let (accepted, said) = second_reader("unknown", &genesis_file(), &[(record, receipt)]);
+    assert!(accepted, "{said}");
+}
+
 /// A change to a receipt and its record that makes them false.
 type Change = (&'static str, fn(&mut Vec<u8>, &mut String));
 

@@ -90,7 +90,10 @@ def read_checkpoint(note, network, committees):
     for line in signatures[:-1].split("\n"):
         dash, name, encoded = line.split(" ")
         check(dash == "\u2014", "not a signature line")
-        key, blob = members.get(name, b""), unbase64(encoded)
+        blob = unbase64(encoded)
+        if name not in members:
+            continue
+        key = members[name]
         if blob[:4] == sha256(name.encode() + b"\n\x04" + key)[:4]:
             message = f"cosignature/v1\ntime {int.from_bytes(blob[4:12])}\n{text}\n".encode()
             ed25519.Ed25519PublicKey.from_public_bytes(key).verify(blob[12:], message)
@@ -99,14 +102,16 @@ def read_checkpoint(note, network, committees):
     return int(size), unbase64(root), int(values[0]), unbase64(values[2]), members
 
 
-def follow(committees, handover, network):
-    """Who signs from which height on, as the members in force announce it."""
+def follow(committees, followed, handover, network):
+    """Who signs from which height on, as the members in force announce it, and the last height that was followed."""
     _, _, height, digest, members = read_checkpoint(handover["checkpoint"], network, committees)
     check(sha256(handover["document"].encode()) == digest, "another document")
     document = json.loads(handover["document"])
     check(members_of(document["members"]) == members, "other members than those in force")
+    if height < followed:  # It says nothing new, and takes nothing back.
+        return committees, followed
     known = [(start, members) for start, members in committees if start <= height]
-    return known + [(next["height"], members_of(next["members"])) for next in document["scheduled"]]
+    return known + [(next["height"], members_of(next["members"])) for next in document["scheduled"]], height
 
 
 def root_of(path, index, size, leaf):
@@ -143,8 +148,8 @@ if __name__ == "__main__":
     announced = sys.argv[1] == "--handovers"
     handovers = json.loads(Path(sys.argv[2]).read_bytes())["handovers"] if announced else []
     genesis, *files = (Path(name).read_bytes() for name in sys.argv[3 if announced else 1 :])
-    network, committees = sha256(genesis), [(0, members_of(json.loads(genesis)["members"]))]
+    network, committees, followed = sha256(genesis), [(0, members_of(json.loads(genesis)["members"]))], 0
     for handover in handovers:
-        committees = follow(committees, handover, network)
+        committees, followed = follow(committees, followed, handover, network)
     for record, receipt in zip(files[::2], files[1::2], strict=True):
         print(verify(network, committees, record, receipt.decode()))
