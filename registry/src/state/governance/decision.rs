@@ -143,11 +143,10 @@ impl State<'_> {
         }
         let too_late = block.time.plus_seconds(TERM_SECONDS_MAX) < proposal.expires;
         // Neither a change nor a definition: no later one could be active before it, whoever mistyped the height.
-        let listed = match &proposal.change {
-            Change::PublishDefinition { definition } => definition.activation_height,
-            _ => 0,
-        };
-        let latest = proposal.activation_height.max(listed);
+        let mut latest = proposal.activation_height;
+        if let Change::PublishDefinition { definition } = &proposal.change {
+            latest = latest.max(definition.activation_height);
+        }
         let too_far = block.height.saturating_add(AHEAD_BLOCKS_MAX) < latest;
         if too_late || too_far {
             return Err(Rejection::Unfit);
