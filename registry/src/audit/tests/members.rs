@@ -49,22 +49,22 @@ impl Rotated {
             };
             let decision = [sign(1), sign(2)];
             let height = 5 + u64::from(n);
-            rotated.apply(height, proposal);
-            for record in decision {
+            rotated.apply(height, &proposal);
+            for record in &decision {
                 rotated.apply(height, record);
             }
             rotated.show([0, 1, 2, 3]);
         }
         let event = rotated.network.event(1, 0, 1);
-        rotated.apply(4_500, event);
+        rotated.apply(4_500, &event);
         rotated.show(NEW_KEYS);
         rotated
     }
 
-    fn apply(&mut self, height: u64, record: Record) {
+    fn apply(&mut self, height: u64, record: &Record) {
         let time = NOW.plus_seconds(height);
         let block = BlockContext { height, time };
-        self.state.apply(&record, &block).unwrap();
+        self.state.apply(record, &block).unwrap();
         self.state.end_block(height);
     }
 
