@@ -1,26 +1,23 @@
 //! The configuration of a node: `node.toml`. Paths are relative to the file.
 
 use crate::votes::Votes;
-use bytes::Bytes;
 use protocol::{
     identity::{Algorithm, KeyError, SigningKey},
     registry::{Genesis, GenesisError},
 };
-use registry_consensus::{Config as ConsensusConfig, ConsensusKey, Timing};
+use registry_consensus::{BLOCKS_FETCHED_MAX, Config as ConsensusConfig, ConsensusKey, Timing};
 use serde::{Deserialize, Serialize};
 use service::config::{SecretPath, ServiceConfig};
 use std::{
-    io::Read as _,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-/// Longer than any certificate of 64 members.
-const FLOOR_BYTES_MAX: u64 = 8 * 1024;
+/// The least that [`NodeConfig::keep_blocks`] may say: members that restart must find what they missed, while the others go on.
+pub const KEEP_BLOCKS_MIN: u64 = 2 * BLOCKS_FETCHED_MAX;
 
-/// The least that [`NodeConfig::keep_blocks`] may say: members that restart must find what they missed.
-pub const KEEP_BLOCKS_MIN: u64 = 1024;
+const KEEP_BLOCKS_DEFAULT: u64 = 4096;
 
 const GENESIS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -34,13 +31,13 @@ pub struct NodeConfig {
     pub genesis: PathBuf,
     /// Where the ledger and the engine's stores are.
     pub data: PathBuf,
-    /// Consensus keeps this many blocks for peers that are behind; all if there is none. At least [`KEEP_BLOCKS_MIN`].
+    /// Consensus keeps this many blocks below the latest cosigned checkpoint for peers that are behind; a peer that is further
+    /// behind takes the records. At least [`KEEP_BLOCKS_MIN`].
+    #[serde(default = "keep_blocks_default")]
+    pub keep_blocks: u64,
+    /// Certificate authorities of the members' nodes, PEM; the system's if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keep_blocks: Option<u64>,
-    /// A certificate from a peer (`GET /finalization`) at or below the height of this node's ledger, from which consensus
-    /// starts when its own directory is lost and peers keep no older blocks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub floor: Option<PathBuf>,
+    pub peer_certificates: Option<PathBuf>,
     /// The node follows without a vote in all epochs before this one, in which its keys may have voted elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub votes_from_epoch: Option<u64>,
@@ -65,6 +62,12 @@ pub struct NodeConfig {
     pub relay: RelayConfig,
     /// How it answers readers and takes records.
     pub service: ServiceConfig,
+}
+
+/// What [`NodeConfig::keep_blocks`] is if nothing is said.
+#[must_use]
+pub const fn keep_blocks_default() -> u64 {
+    KEEP_BLOCKS_DEFAULT
 }
 
 /// How outcomes are passed on.
@@ -161,16 +164,13 @@ impl NodeConfig {
         if !RelayConfig::SLOT_MS.contains(&config.relay.slot_ms) {
             return Err(NodeConfigError::Slot);
         }
-        if config
-            .keep_blocks
-            .is_some_and(|blocks| blocks < KEEP_BLOCKS_MIN)
-        {
+        if config.keep_blocks < KEEP_BLOCKS_MIN {
             return Err(NodeConfigError::KeepBlocks);
         }
         let base = path.parent().unwrap_or_else(|| Path::new("."));
         config.genesis = base.join(&config.genesis);
         config.data = base.join(&config.data);
-        config.floor = config.floor.map(|floor| base.join(floor));
+        config.peer_certificates = config.peer_certificates.map(|path| base.join(path));
         config.consensus_key = SecretPath::new(base.join(config.consensus_key.path()));
         config.next_consensus_key = config
             .next_consensus_key
@@ -245,25 +245,8 @@ impl NodeConfig {
                 skew_ms_max: self.timing.skew_ms_max,
             },
             ballot: votes.clone(),
-            floor: self.read_floor()?,
         };
         Ok((config, votes))
-    }
-
-    fn read_floor(&self) -> Result<Option<Bytes>, NodeConfigError> {
-        let Some(path) = &self.floor else {
-            return Ok(None);
-        };
-        let unreadable = |source| NodeConfigError::Unreadable {
-            path: path.clone(),
-            source,
-        };
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        let mut bytes = Vec::new();
-        // One byte more than any certificate has: consensus refuses it then.
-        let mut bounded = file.take(FLOOR_BYTES_MAX + 1);
-        bounded.read_to_end(&mut bytes).map_err(unreadable)?;
-        Ok(Some(bytes.into()))
     }
 
     /// Where the ledger's own store is.
@@ -324,27 +307,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("node.toml");
         let example = include_str!("../node.example.toml");
-        std::fs::write(&path, format!("keep_blocks = 1024\n{example}")).unwrap();
-        assert!(NodeConfig::load(&path).is_ok());
-        std::fs::write(&path, format!("keep_blocks = 1023\n{example}")).unwrap();
+        std::fs::write(&path, example).unwrap();
+        assert_eq!(NodeConfig::load(&path).unwrap().keep_blocks, 4096);
+        std::fs::write(&path, format!("keep_blocks = 256\n{example}")).unwrap();
+        assert_eq!(NodeConfig::load(&path).unwrap().keep_blocks, 256);
+        std::fs::write(&path, format!("keep_blocks = 255\n{example}")).unwrap();
         let refused = NodeConfig::load(&path);
         assert!(matches!(refused, Err(NodeConfigError::KeepBlocks)));
-    }
-
-    #[test]
-    fn a_floor_is_read_and_no_more_of_it_than_a_certificate_has() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("node.toml");
-        let example = include_str!("../node.example.toml");
-        std::fs::write(&path, format!("floor = \"floor.bin\"\n{example}")).unwrap();
-        let config = NodeConfig::load(&path).unwrap();
-        let missing = config.read_floor();
-        assert!(matches!(missing, Err(NodeConfigError::Unreadable { .. })));
-        let floor = directory.path().join("floor.bin");
-        std::fs::write(&floor, [7; 100]).unwrap();
-        assert_eq!(config.read_floor().unwrap().unwrap(), vec![7; 100]);
-        std::fs::write(&floor, [7; 100_000]).unwrap();
-        assert_eq!(config.read_floor().unwrap().unwrap().len(), 8193);
     }
 
     #[test]

@@ -6,12 +6,14 @@ use crate::{
     explorer,
     operations::NodeOperations,
     replica::Replica,
-    store::Store,
+    store::{Grain, Store, disk::Directory},
+    sync::{Floors, Joining, Peers},
     votes::{NOTED_EVERY, Votes},
 };
 use anyhow::Context as _;
 use protocol::{identity::SigningKey, relay::relay_key};
-use registry_consensus::{ConsensusKey, Node, PeerKey};
+use registry_consensus::{ConsensusKey, Node, NodeError, PeerKey};
+use service::client::Reach;
 use service::serve::{Server, stop_signal};
 use std::{
     path::Path,
@@ -34,6 +36,14 @@ const SOUGHT_EVERY: Duration = Duration::from_secs(5);
 pub async fn run(config: &Path) -> anyhow::Result<()> {
     let config = NodeConfig::load(config).context("reading the configuration")?;
     let stop = stop_signal().context("listening for signals")?;
+    let peers = reach_peers(&config)?;
+    tokio::pin!(stop);
+    let joining = join(&config, peers.clone());
+    let store = tokio::select! {
+        () = &mut stop => return Ok(()),
+        store = joining => store?,
+    };
+    // Nobody reads before the ledger is known to be the members'.
     let server = Server::bind(&config.service).await.context("listening")?;
     let Opened {
         replica,
@@ -42,7 +52,7 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
         relayed,
     } = {
         let config = config.clone();
-        let opened = tokio::task::spawn_blocking(move || open(&config));
+        let opened = tokio::task::spawn_blocking(move || open(&config, store));
         opened.await.context("opening the ledger")??
     };
     let (height, size) = replica.progress();
@@ -68,7 +78,8 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
         tokio::pin!(serving);
         let failure = tokio::select! {
             () = stop => None,
-            failure = node.ended() => Some(failure),
+            failure = end_of(&mut node, peers.clone(), &replica) => Some(failure),
+            failure = left_behind(peers, &replica) => Some(failure),
             () = &mut serving => None,
         };
         drop(end);
@@ -87,8 +98,62 @@ pub async fn run(config: &Path) -> anyhow::Result<()> {
     closing.await.context("closing the ledger")??;
     match failure {
         None => Ok(()),
-        Some(failure) => Err(failure).context("consensus ended"),
+        Some(failure) => Err(failure.context("consensus ended")),
     }
+}
+
+/// How the members' nodes are read. A machine without certificates cannot, and need not as long as consensus brings it
+/// what it lacks.
+fn reach_peers(config: &NodeConfig) -> anyhow::Result<Option<Peers>> {
+    let reach = Reach::from_development_setting(config.service.development_loopback_http);
+    let certificates = config.peer_certificates.as_deref();
+    match Peers::over_http(&config.member, reach, certificates) {
+        Ok(peers) => Ok(Some(peers)),
+        Err(error) if certificates.is_some() => Err(error).context("reading peer_certificates"),
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "the members' nodes cannot be asked for records");
+            Ok(None)
+        }
+    }
+}
+
+/// Opens the ledger, with the records of the members' nodes if it lacks too many.
+async fn join(config: &NodeConfig, peers: Option<Peers>) -> anyhow::Result<Store> {
+    let genesis = config.read_genesis().context("reading the genesis file")?;
+    let directory = Directory::open(&config.ledger_directory()).context("opening the ledger")?;
+    let joining = Joining {
+        genesis: Arc::new(genesis),
+        disk: Arc::new(directory),
+        grain: Grain::NODE,
+        peers,
+    };
+    joining.catch_up().await.context("opening the ledger")
+}
+
+/// Why consensus ended. If it wants a floor, it gets one from the members' nodes and goes on.
+async fn end_of(node: &mut Node, peers: Option<Peers>, replica: &Replica) -> anyhow::Error {
+    let mut floors = peers.map(Floors::new);
+    loop {
+        let ended = node.ended().await;
+        let floor = match (&ended, &mut floors) {
+            (NodeError::FloorNeeded | NodeError::Floor, Some(floors)) => floors.next(replica).await,
+            _ => return ended.into(),
+        };
+        if let Err(error) = node.start_from(floor) {
+            return error.into();
+        }
+    }
+}
+
+async fn left_behind(peers: Option<Peers>, replica: &Replica) -> anyhow::Error {
+    match peers {
+        Some(peers) => peers.have_left_behind(replica).await,
+        None => std::future::pending().await,
+    }
+    anyhow::anyhow!(
+        "the members have gone on without this node: when it starts again it takes the records from them"
+    )
 }
 
 struct Opened {
@@ -98,7 +163,7 @@ struct Opened {
     relayed: mpsc::Receiver<Vec<u8>>,
 }
 
-fn open(config: &NodeConfig) -> anyhow::Result<Opened> {
+fn open(config: &NodeConfig, store: Store) -> anyhow::Result<Opened> {
     let genesis = Arc::new(config.read_genesis().context("reading the genesis file")?);
     let cosigning_keys = config
         .read_cosigning_keys()
@@ -109,13 +174,9 @@ fn open(config: &NodeConfig) -> anyhow::Result<Opened> {
     let (consensus, votes) = config
         .consensus(&genesis)
         .context("reading the consensus key")?;
-    let store =
-        Store::open(&config.ledger_directory(), genesis.network()).context("opening the ledger")?;
     let replica = Replica::open(genesis, store, cosigning_keys, service::clock::now());
     let replica = Arc::new(replica.context("opening the ledger")?);
-    if let Some(blocks) = config.keep_blocks {
-        replica.keep_blocks(blocks);
-    }
+    replica.keep_blocks(config.keep_blocks);
     let me: Vec<PeerKey> = consensus
         .keys
         .iter()

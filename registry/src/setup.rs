@@ -1,6 +1,6 @@
 //! `tegata-registry setup`: new keys, a configuration to go with them, and the entry for the genesis file.
 
-use crate::config::{NodeConfig, RelayConfig, TimingConfig};
+use crate::config::{NodeConfig, RelayConfig, TimingConfig, keep_blocks_default};
 use anyhow::{Context as _, bail, ensure};
 use protocol::{
     identity::{Algorithm, SigningKey},
@@ -107,9 +107,9 @@ fn configuration(member: &NewMember, exposure: Exposure) -> anyhow::Result<NodeC
         member: member.name.clone(),
         genesis: PathBuf::from("genesis.json"),
         data: PathBuf::from("data"),
-        keep_blocks: None,
+        keep_blocks: keep_blocks_default(),
+        peer_certificates: None,
         votes_from_epoch: None,
-        floor: None,
         consensus_key: SecretPath::new("keys/consensus.pem"),
         next_consensus_key: None,
         cosigning_key: SecretPath::new("keys/cosigning.pem"),

@@ -139,9 +139,6 @@ pub struct Config {
     pub timing: Timing,
     /// Whether this node may vote.
     pub ballot: Arc<dyn Ballot>,
-    /// A certificate ([`crate::Handle::certificate`] of a peer) for a block that the application has, when the engine
-    /// has nothing between that block and its own last one. Not trusted.
-    pub floor: Option<Bytes>,
 }
 
 /// The configuration cannot work.
@@ -195,7 +192,6 @@ mod tests {
             directory: PathBuf::new(),
             timing: Timing::DEFAULT,
             ballot: Arc::new(Always),
-            floor: None,
         }
     }
 

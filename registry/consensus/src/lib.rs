@@ -44,5 +44,6 @@ pub use application::{Application, CommitError, OrderedBlock, Verdict};
 pub use block::{BLOCK_RECORDS_BYTES_MAX, BLOCK_RECORDS_MAX, RECORD_BYTES_MAX};
 pub use committee::{Committee, CommitteeError, MEMBERS_MAX, Peer, Vote};
 pub use config::{Ballot, Config, ConfigError, ConsensusKey, PeerKey, Timing};
+pub use engine::{BLOCKS_FETCHED_MAX, FLOOR_BYTES_MAX};
 pub use gossip::{GOSSIP_BYTES_MAX, GossipError, Recipients};
 pub use node::{Handle, Node, NodeError};

@@ -5,20 +5,19 @@
 
 use crate::{
     application::{Application, CommitError},
-    committee::{Committee, MEMBERS_MAX},
     config::{Config, ConfigError, PeerKey},
     delivery::DeliveryError,
     engine::{
-        self, BEACON_QUOTA, BLOCK_QUOTA, Certificates, Channels, Ended, Identity, Ports, QUOTA,
-        Relocate, Relocation, StartError,
+        self, BEACON_QUOTA, BLOCK_QUOTA, BLOCKS_FETCHED_MAX, Certificates, Channels, Ended,
+        Identity, Ports, QUOTA, Relocate, Relocation, StartError,
     },
     gossip::{self, GossipError, Outbox, Recipients},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use commonware_codec::Encode as _;
 use commonware_consensus::{
     marshal::Identifier,
-    types::{Epoch, FixedEpocher, Height},
+    types::{FixedEpocher, Height},
 };
 use commonware_cryptography::{ChaCha20Poly1305, Signer as _, ed25519};
 use commonware_p2p::{AddressableManager as _, authenticated::lookup};
@@ -45,9 +44,6 @@ const NEWCOMERS: usize = 8;
 /// threads of their own.
 const WORKERS: usize = 1;
 
-/// A certificate is looked for this many blocks down.
-const CERTIFICATE_SEARCH: u64 = 1024;
-
 /// Why a node did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
@@ -60,11 +56,11 @@ pub enum NodeError {
     /// The engine's own store cannot be read, or lacks a block that the application needs.
     #[error("the engine's store is not usable: {0}")]
     Store(String),
-    /// The application is ahead of everything that the engine has: it needs a [`Config::floor`].
-    #[error("the engine needs a certificate to start from")]
+    /// The application is more than [`BLOCKS_FETCHED_MAX`] ahead of the engine: [`Node::start_from`] helps.
+    #[error("the engine needs another node's floor to start from")]
     FloorNeeded,
-    /// The given [`Config::floor`] is no certificate of this network.
-    #[error("the certificate to start from does not hold")]
+    /// What was given to [`Node::start_from`] is no final block of this network near the committed one.
+    #[error("the floor to start from does not hold")]
     Floor,
     /// The application does not know the members of an epoch that begins.
     #[error("the members of epoch {0} are not known")]
@@ -120,8 +116,9 @@ impl Handle {
         }
     }
 
-    /// The certificate of the greatest height up to `height` that has one here: a [`Config::floor`] for another node.
-    pub async fn certificate(&self, height: u64) -> Option<Bytes> {
+    /// Where another node's engine may start ([`Node::start_from`]) whose application has committed `height`: the highest
+    /// block near it that has a certificate here, behind its certificate.
+    pub async fn floor(&self, height: u64) -> Option<Bytes> {
         let order = {
             let certificates = self.certificates.lock();
             certificates.unwrap_or_else(PoisonError::into_inner).clone()
@@ -131,10 +128,14 @@ impl Handle {
         let processed = order.get_processed().await;
         let processed = processed.map_or(Height::zero(), |processed| processed.height());
         let highest = height.min(latest.get());
-        let lowest = highest.saturating_sub(CERTIFICATE_SEARCH);
+        let lowest = highest.saturating_sub(BLOCKS_FETCHED_MAX).max(1);
         for height in (lowest..=highest).rev().map(Height::new) {
-            if let Some(certificate) = order.get_finalization(height).await {
-                return Some(certificate.encode());
+            if let Some(certificate) = order.get_finalization(height).await
+                && let Some(block) = order.get_block(Identifier::Height(height)).await
+            {
+                let mut floor = BytesMut::from(certificate.encode());
+                floor.extend_from_slice(&block.inner().encode());
+                return Some(floor.freeze());
             }
             let block = order.get_info(Identifier::Height(height)).await;
             if block.is_none() && height <= processed {
@@ -173,6 +174,14 @@ pub(crate) fn ports() -> (Handle, Ports) {
 /// A running member.
 pub struct Node {
     handle: Handle,
+    config: Arc<Config>,
+    application: Arc<dyn Application>,
+    ports: Ports,
+    running: Running,
+}
+
+/// The engine's thread.
+struct Running {
     stop: Option<oneshot::Sender<()>>,
     ended: Option<oneshot::Receiver<NodeError>>,
     thread: Option<JoinHandle<()>>,
@@ -190,22 +199,26 @@ impl Node {
         config.check()?;
         let (handle, ports) = ports();
         let application = application(handle.clone());
-        let (stop, stopped) = oneshot::channel();
-        let (end, ended) = oneshot::channel();
-        let thread = std::thread::Builder::new()
-            .name("consensus".into())
-            .spawn(move || {
-                if let Err(error) = run(&config, &application, &ports, stopped) {
-                    let _nobody_waits = end.send(error);
-                }
-            })
-            .map_err(NodeError::Thread)?;
+        let config = Arc::new(config);
+        let running = Running::start(&config, &application, &ports, None)?;
         Ok(Self {
             handle,
-            stop: Some(stop),
-            ended: Some(ended),
-            thread: Some(thread),
+            config,
+            application,
+            ports,
+            running,
         })
+    }
+
+    /// Starts the engine that has ended for want of a floor again, from what another node gave as one ([`Handle::floor`]).
+    /// That is not trusted: it ends again with [`NodeError::Floor`] if it does not hold.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn start_from(&mut self, floor: Bytes) -> Result<(), NodeError> {
+        self.running.shut_down();
+        self.running = Running::start(&self.config, &self.application, &self.ports, Some(floor))?;
+        Ok(())
     }
 
     /// A handle to the running engine.
@@ -215,7 +228,7 @@ impl Node {
 
     /// Resolves when the engine ends without having been told to.
     pub async fn ended(&mut self) -> NodeError {
-        match self.ended.take() {
+        match self.running.ended.take() {
             Some(ended) => ended.await.unwrap_or(NodeError::Ended),
             None => NodeError::Ended,
         }
@@ -223,7 +236,33 @@ impl Node {
 
     /// Stops the engine and waits until its thread, and with it every call into the application, has ended.
     pub fn stop(mut self) {
-        self.shut_down();
+        self.running.shut_down();
+    }
+}
+
+impl Running {
+    fn start(
+        config: &Arc<Config>,
+        application: &Arc<dyn Application>,
+        ports: &Ports,
+        floor: Option<Bytes>,
+    ) -> Result<Self, NodeError> {
+        let (config, application, ports) = (config.clone(), application.clone(), ports.clone());
+        let (stop, stopped) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("consensus".into())
+            .spawn(move || {
+                if let Err(error) = run(&config, floor, &application, &ports, stopped) {
+                    let _nobody_waits = end.send(error);
+                }
+            })
+            .map_err(NodeError::Thread)?;
+        Ok(Self {
+            stop: Some(stop),
+            ended: Some(ended),
+            thread: Some(thread),
+        })
     }
 
     fn shut_down(&mut self) {
@@ -236,7 +275,7 @@ impl Node {
     }
 }
 
-impl Drop for Node {
+impl Drop for Running {
     fn drop(&mut self) {
         self.shut_down();
     }
@@ -244,6 +283,7 @@ impl Drop for Node {
 
 fn run(
     config: &Config,
+    mut floor: Option<Bytes>,
     application: &Arc<dyn Application>,
     ports: &Ports,
     mut stopped: oneshot::Receiver<()>,
@@ -252,8 +292,10 @@ fn run(
         let settings = runtime::Config::new()
             .with_storage_directory(config.directory.clone())
             .with_worker_threads(WORKERS);
+        // An engine that has begun there finds it in its store.
+        let floor = floor.take();
         let ended = runtime::Runner::new(settings).start(|context| async {
-            let started = start(context, config, application.clone(), ports.clone());
+            let started = start(context, config, floor, application.clone(), ports.clone());
             let engine = Box::pin(started).await?;
             tokio::select! {
                 _ = &mut stopped => Ok(None),
@@ -296,14 +338,11 @@ impl From<StartError> for NodeError {
 async fn start(
     context: runtime::Context,
     config: &Config,
+    floor: Option<Bytes>,
     application: Arc<dyn Application>,
     ports: Ports,
 ) -> Result<commonware_runtime::Handle<Ended>, NodeError> {
-    let epocher = FixedEpocher::new(config.epoch_blocks);
-    let epoch = engine::next_epoch(&epocher, application.as_ref());
-    let around = [Some(epoch), epoch.previous(), Some(epoch.next())];
-    let around = around.map(|epoch| epoch.and_then(|epoch| application.electorate(epoch.get())));
-    let identity = identity(config, epoch, &around)?;
+    let identity = identity(config, floor, application.as_ref())?;
 
     let settings = network_settings(config, &identity);
     let (mut network, mut oracle) = lookup::Network::new(context.child("network"), settings);
@@ -342,16 +381,24 @@ async fn start(
 /// Who this node is in the epoch that it starts in: the member among its keys, or the first if none is.
 fn identity(
     config: &Config,
-    epoch: Epoch,
-    around: &[Option<Committee>; 3],
+    floor: Option<Bytes>,
+    application: &dyn Application,
 ) -> Result<Identity, NodeError> {
-    let [Some(committee), _, _] = around else {
-        return Err(NodeError::Committee(epoch.get()));
-    };
+    let epocher = FixedEpocher::new(config.epoch_blocks);
+    let epoch = engine::next_epoch(&epocher, application).get();
+    let committee = application.electorate(epoch);
+    let committee = committee.ok_or(NodeError::Committee(epoch))?;
     let is_member = |key: &&ed25519::PrivateKey| committee.has_member(&key.public_key());
     let mut keys = config.keys.iter().map(|key| &key.0);
     let own = keys.clone().map(|key| key.public_key()).collect();
     let key = keys.clone().find(is_member).or_else(|| keys.next());
+    // A floor may be in an earlier epoch, but not in one much earlier.
+    let earlier = match floor {
+        Some(_) => (BLOCKS_FETCHED_MAX / config.epoch_blocks).saturating_add(2),
+        None => 1,
+    };
+    let around = epoch.saturating_sub(earlier)..=epoch.saturating_add(1);
+    let around: Vec<_> = around.map(|epoch| application.electorate(epoch)).collect();
     let known = engine::union(around.iter().map(Option::as_ref)).len();
     Ok(Identity {
         key: key.ok_or(ConfigError::NoKey)?.clone(),
@@ -359,12 +406,8 @@ fn identity(
         network: config.network,
         epoch_blocks: config.epoch_blocks,
         ballot: config.ballot.clone(),
-        peers_max: match config.floor {
-            // The engine may begin in an earlier epoch, whose members are not counted here.
-            Some(_) => 3 * MEMBERS_MAX,
-            None => known.saturating_add(NEWCOMERS),
-        },
-        floor: config.floor.clone(),
+        peers_max: known.saturating_add(NEWCOMERS),
+        floor,
         partition: String::new(),
     })
 }

@@ -74,7 +74,6 @@ impl Network {
             directory: PathBuf::new(),
             timing: Timing::DEFAULT,
             ballot,
-            floor: None,
         }
     }
 

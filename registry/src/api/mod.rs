@@ -8,7 +8,7 @@
 //! | GET /proofs/{index} | | receipt against the latest checkpoint | 400 404 |
 //! | GET /checkpoint | | the latest cosigned checkpoint, a note | 404 503 |
 //! | GET /consistency?from=N&to=M | | `{"from","to","hashes","checkpoint"}` | 400 404 |
-//! | GET /finalization?height=N | | consensus' certificate of the greatest height up to N that has one here | 400 404 |
+//! | GET /finalization?height=N | | consensus' certificate of the greatest height up to N that has one here, and its block | 400 404 |
 //! | GET /tile/{level}/{number} | | hashes, C2SP tlog-tiles | 400 404 |
 //! | GET /tile/entries/{number} | | entries, C2SP tlog-tiles | 400 404 |
 //! | GET /tile/blocks/{number} | | height and time of each entry's block | 400 404 |

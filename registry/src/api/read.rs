@@ -131,9 +131,9 @@ pub(super) async fn finalization(
     Query(query): Query<FinalizationQuery>,
 ) -> Result<Response, Refusal> {
     let height = index(&query.height)?;
-    let certificate = replica.certificate(height).await;
-    let certificate = certificate.ok_or_else(Refusal::not_found)?;
-    Ok(([content_type("application/octet-stream")], certificate).into_response())
+    let floor = replica.floor(height).await;
+    let floor = floor.ok_or_else(Refusal::not_found)?;
+    Ok(([content_type("application/octet-stream")], floor).into_response())
 }
 
 /// The file as it is: whoever knows its digest needs nobody's word for it.

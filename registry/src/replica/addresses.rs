@@ -33,13 +33,13 @@ impl Addresses {
         let known = self.known();
         let names = members.iter().map(|member| &member.peer_address);
         let new = names.filter(|name| !known.contains_key(*name));
-        let new = new.cloned().collect();
+        let new: Vec<String> = new.cloned().collect();
         drop(known);
-        self.ask(new, resolve);
+        self.ask(&new, resolve);
     }
 
     /// Asks for names at the same time, because each may take as long as the resolver is patient.
-    fn ask(&self, names: Vec<String>, resolve: impl Fn(&str) -> Vec<SocketAddr> + Sync) {
+    fn ask(&self, names: &[String], resolve: impl Fn(&str) -> Vec<SocketAddr> + Sync) {
         let asked = names
             .iter()
             .filter(|name| name.parse::<SocketAddr>().is_err());
@@ -81,7 +81,8 @@ impl Replica {
     pub fn find_members(&self) -> bool {
         let members = self.members_around();
         let names = members.values().map(|member| member.peer_address.clone());
-        self.addresses.ask(names.collect(), resolve);
+        let names: Vec<String> = names.collect();
+        self.addresses.ask(&names, resolve);
         let addresses = members.iter();
         let addresses = addresses.map(|(key, member)| (*key, self.addresses.of(member)));
         let found: Vec<_> = addresses
@@ -136,7 +137,9 @@ mod tests {
         let addresses = Addresses::default();
         let ask = |answer: &[SocketAddr]| {
             let answer = answer.to_vec();
-            addresses.ask(vec![member.peer_address.clone()], |_| answer.clone());
+            addresses.ask(std::slice::from_ref(&member.peer_address), |_| {
+                answer.clone()
+            });
             addresses.of(&member)
         };
         assert_eq!(ask(&[]), NOWHERE);
@@ -150,7 +153,9 @@ mod tests {
     fn an_address_that_is_no_name_needs_nobody_to_be_asked() {
         let addresses = Addresses::default();
         let member = Network::member(1);
-        addresses.ask(vec![member.peer_address.clone()], |_| panic!("asked"));
+        addresses.ask(std::slice::from_ref(&member.peer_address), |_| {
+            panic!("asked")
+        });
         assert!(addresses.known().is_empty());
         assert_eq!(addresses.of(&member).to_string(), member.peer_address);
     }

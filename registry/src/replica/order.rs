@@ -150,13 +150,13 @@ impl Application for Replica {
         next.is_some()
     }
 
-    /// A node that is further behind fetches the records themselves, up to a cosigned checkpoint.
+    /// A node that is further behind takes the records themselves, up to a cosigned checkpoint ([`crate::sync`]), and blocks from
+    /// a little below it.
     fn keep_from(&self) -> u64 {
         let cosigned = self.latest();
         let cosigned = cosigned.map_or(0, |latest| latest.checkpoint.checkpoint().height);
-        let committed = self.committed().height;
         let kept = self.kept_blocks.get().copied().unwrap_or(u64::MAX);
-        cosigned.min(committed.saturating_sub(kept))
+        cosigned.min(self.committed().height).saturating_sub(kept)
     }
 
     fn on_gossip(&self, from: PeerKey, message: Bytes) {

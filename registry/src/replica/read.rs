@@ -51,9 +51,9 @@ impl Replica {
         (committed.height, committed.state.size())
     }
 
-    /// Consensus' certificate of the greatest height up to `height` that has one here: where another node may start.
-    pub async fn certificate(&self, height: u64) -> Option<Bytes> {
-        self.consensus.get()?.certificate(height).await
+    /// Where the consensus engine of another node may start that has the ledger up to `height`.
+    pub async fn floor(&self, height: u64) -> Option<Bytes> {
+        self.consensus.get()?.floor(height).await
     }
 
     /// The height known to be final among the members; 0 before this node heard of one.

@@ -9,19 +9,23 @@
 //! 3. What it computes at the end must be that checkpoint: size, root, height, time, blocks, trusted parties. Then all of it
 //!    becomes part of the ledger in one step. Otherwise none of it does, and the next peer is asked.
 //!
+//! The consensus engine then lacks the blocks in between, and asks for a floor to start from: [`Floors`].
+//!
 //! A crash at any moment of it leaves a store that opens as it was before, or with all of it (`store/unchecked.rs`).
 
 mod peer;
+mod peers;
 mod replay;
 #[cfg(test)]
 mod tests;
 
+pub use peers::{Floors, Peers};
 pub use replay::{Bundle, Replay, ReplayError, Replayed};
 
 use crate::{
     cosigning::kept_handovers,
     replica::{OpenError, restored_state},
-    source::{BUNDLE_BYTES_MAX, BUNDLE_ENTRIES, PLACES_BYTES_MAX, Source, SourceError, tile_path},
+    source::{BUNDLE_BYTES_MAX, BUNDLE_ENTRIES, PLACES_BYTES_MAX, SourceError, tile_path},
     store::{CosignedNote, Grain, Store, StoreError, disk::Disk},
 };
 use peer::{Peer, View};
@@ -33,8 +37,8 @@ use replay::wanted;
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::sync::mpsc;
 
-/// A node that lacks no more blocks than these has them from consensus.
-pub const BLOCKS_BEHIND_MAX: u64 = 256;
+/// A node that lacks no more blocks than these, up to the latest checkpoint, has them from consensus.
+pub const BLOCKS_BEHIND_MAX: u64 = registry_consensus::BLOCKS_FETCHED_MAX;
 
 /// The ledger grows meanwhile: so often it is followed.
 const ROUNDS_MAX: usize = 8;
@@ -74,15 +78,15 @@ enum PeerError {
 }
 
 /// The ledger of a node that is about to start.
-pub struct Joining<S> {
+pub struct Joining {
     /// The genesis file.
     pub genesis: Arc<Genesis>,
     /// Where the ledger is stored.
     pub disk: Arc<dyn Disk>,
     /// How the store is divided.
     pub grain: Grain,
-    /// Where a member's node is read; none if it is this one.
-    pub source: S,
+    /// Where the members' nodes are read; none if they cannot be.
+    pub peers: Option<Peers>,
 }
 
 /// What the own ledger says.
@@ -92,17 +96,26 @@ struct Standing {
     members: Vec<Member>,
 }
 
-impl<S: Fn(&Member) -> Option<Source>> Joining<S> {
+impl Joining {
     /// Opens the store, with the records of peers if it lacks too many.
     ///
     /// # Errors
     ///
     /// Fails if this node's own store does. Peers that lie or are silent are told of, and the node starts with what it has.
     pub async fn catch_up(&self) -> Result<Store, SyncError> {
+        if let Some(peers) = &self.peers {
+            self.follow(peers).await?;
+        }
+        let (genesis, disk, grain) = (self.genesis.clone(), self.disk.clone(), self.grain);
+        blocking(move || Ok(Store::on(&disk, genesis.network(), grain)?)).await?
+    }
+
+    /// Takes the records of peers as long as too many are lacking.
+    async fn follow(&self, peers: &Peers) -> Result<(), SyncError> {
         let mut useless = BTreeSet::new();
         for _round in 0..ROUNDS_MAX {
             let standing = self.standing().await?;
-            let (view, peers) = self.look(&standing).await;
+            let (view, peers) = peers.look(&standing.committees, &standing.members).await;
             let Some(latest) = &view.latest else {
                 break;
             };
@@ -131,8 +144,7 @@ impl<S: Fn(&Member) -> Option<Source>> Joining<S> {
                 break;
             }
         }
-        let (genesis, disk, grain) = (self.genesis.clone(), self.disk.clone(), self.grain);
-        blocking(move || Ok(Store::on(&disk, genesis.network(), grain)?)).await?
+        Ok(())
     }
 
     async fn standing(&self) -> Result<Standing, SyncError> {
@@ -147,32 +159,6 @@ impl<S: Fn(&Member) -> Option<Source>> Joining<S> {
             })
         };
         blocking(read).await?
-    }
-
-    /// What peers show: the members that this node knows, and those that followed them.
-    async fn look(&self, standing: &Standing) -> (View, Vec<Peer>) {
-        let mut view = View::new(standing.committees.clone());
-        let mut peers = self.peers(&standing.members, &[]);
-        view.ask(&peers).await;
-        let followers = self.peers(&view.members, &peers);
-        if !followers.is_empty() {
-            view.ask(&followers).await;
-            peers.extend(followers);
-        }
-        (view, peers)
-    }
-
-    /// The nodes of members that are not among the known ones.
-    fn peers(&self, members: &[Member], known: &[Peer]) -> Vec<Peer> {
-        let peer = |member: &Member| {
-            Some(Peer {
-                name: member.name.clone(),
-                address: member.url.as_str().to_owned(),
-                source: (self.source)(member)?,
-            })
-        };
-        let is_new = |peer: &Peer| known.iter().all(|known| known.address != peer.address);
-        members.iter().filter_map(peer).filter(is_new).collect()
     }
 
     /// Takes all records up to a checkpoint from one peer.

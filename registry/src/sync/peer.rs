@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::{task::JoinSet, time::timeout};
 
 /// A peer that has not answered for this long is not waited for: the others are there, and a node must start.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// A trusted parties document is no longer (`specs/node-api.md`).
 const DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Documents come as strings in JSON, several in one answer.

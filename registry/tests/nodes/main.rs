@@ -14,6 +14,7 @@ mod faults;
 mod governance;
 mod history;
 mod interface;
+mod joining;
 mod load;
 mod members;
 mod reader;

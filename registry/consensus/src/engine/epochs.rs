@@ -5,7 +5,7 @@
 //! a journal of its own, and the old one is stopped. A block is acknowledged after that, so a crash in between repeats it.
 
 use super::{
-    Certificate, Identity, Runtime, Track,
+    BLOCKS_FETCHED_MAX, Certificate, Identity, Runtime, Track,
     beacon::Beacon,
     schemes::Schemes,
     storage::{Order, Storage},
@@ -35,7 +35,7 @@ use commonware_utils::{acknowledgement::Acknowledgement as _, ordered::Map};
 use std::{convert::Infallible, io, sync::Arc};
 
 /// Blocks are removed every so many heights.
-const PRUNED_EVERY: u64 = 256;
+const PRUNED_EVERY: u64 = 64;
 
 /// Why the engine ended.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub(crate) enum Ended {
     /// The members of the new epoch know this node by another key, or are more than the network was sized for.
     #[error("the new epoch needs another network")]
     Renew,
-    /// The application is ahead of everything that the engine has.
+    /// The application is far ahead of everything that the engine has.
     #[error("the engine needs a certificate to start from")]
     FloorNeeded,
     #[error("the application does not know the members of epoch {0}")]
@@ -153,9 +153,12 @@ where
     /// The epoch of the next block and the block or certificate from which its engine starts.
     ///
     /// An engine that lost its directory, or whose application replayed records from a peer, has nothing of that epoch:
-    /// then it starts where the given certificate is, or else where it stands itself, and passes through what is
-    /// committed already.
+    /// then it starts where the given certificate is or, a little behind, where it stands itself, and passes through what
+    /// is committed already.
     async fn resume(&mut self) -> Result<(Epoch, Floor<super::Scheme, BlockDigest>), Ended> {
+        if self.floor.is_none() && self.is_far_behind().await {
+            return Err(Ended::FloorNeeded);
+        }
         let epoch = self.next_epoch();
         if let Some(digest) = self.boundary_block(epoch).await {
             return Ok((epoch, Floor::Genesis(digest)));
@@ -175,6 +178,13 @@ where
         let digest = self.boundary_block(epoch).await.ok_or(Ended::FloorNeeded)?;
         tracing::warn!(%epoch, "the engine is behind the ledger and fetches blocks again");
         Ok((epoch, Floor::Genesis(digest)))
+    }
+
+    /// Whether the application has so many more blocks than the engine that peers need not have those in between.
+    async fn is_far_behind(&mut self) -> bool {
+        let processed = self.order.get_processed().await;
+        let processed = processed.map_or(0, |processed| processed.height().get());
+        self.application.committed_height() > processed.saturating_add(BLOCKS_FETCHED_MAX)
     }
 
     /// The block from which an epoch starts, if it is here.

@@ -49,6 +49,7 @@ use storage::{Order, Storage};
 use tokio::sync::watch;
 
 pub(crate) use epochs::Ended;
+pub use schemes::FLOOR_BYTES_MAX;
 pub(crate) use storage::Certificate;
 
 pub(crate) type Scheme = simplex::scheme::ed25519::Scheme;
@@ -69,6 +70,10 @@ const BUFFER: NonZeroUsize = NZUsize!(256 * 1024);
 const VIEW_RETENTION: ViewDelta = ViewDelta::new(64);
 /// Blocks of each member that are kept until they are final.
 const BROADCAST_DEPTH: usize = 8;
+
+/// An engine that is further behind its application than this starts from another node's floor instead of fetching blocks,
+/// which peers may have removed.
+pub const BLOCKS_FETCHED_MAX: u64 = 128;
 
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 const FETCH_RETRY: Duration = Duration::from_millis(150);
@@ -203,13 +208,15 @@ where
 {
     let me = identity.key.public_key();
     let schemes = Schemes::new(application.clone(), &namespace(&identity.network));
-    let floor = identity.floor.clone();
-    let floor = floor.map(|bytes| {
-        schemes
-            .certificate(&mut runtime, bytes)
-            .ok_or(StartError::Floor)
-    });
-    let floor = floor.transpose()?;
+    let floor = match identity.floor.clone() {
+        Some(bytes) => {
+            let floor = schemes.floor(&mut runtime, bytes);
+            let committed = application.committed_height();
+            let floor = floor.filter(|(_, height)| is_near(height.get(), committed));
+            Some(floor.ok_or(StartError::Floor)?.0)
+        }
+        None => None,
+    };
     let founders = schemes
         .electorate(Epoch::zero())
         .ok_or(StartError::Genesis)?;
@@ -262,6 +269,12 @@ where
         };
         epochs.run(deliveries)
     }))
+}
+
+/// Whether an engine that starts at this height finds its way to the application: beyond what is committed it would miss
+/// blocks for ever, and far below it ask for blocks that peers need not have.
+fn is_near(floor: u64, committed: u64) -> bool {
+    floor <= committed.saturating_add(1) && committed <= floor.saturating_add(BLOCKS_FETCHED_MAX)
 }
 
 /// Lets certificates be asked for.

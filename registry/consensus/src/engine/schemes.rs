@@ -3,12 +3,19 @@
 use super::{Certificate, Scheme};
 use crate::{
     application::Application,
+    block::{BLOCK_RECORDS_BYTES_MAX, BLOCK_RECORDS_MAX, Block},
     committee::{Committee, MEMBERS_MAX},
 };
 use bytes::Bytes;
-use commonware_codec::Decode as _;
-use commonware_consensus::{Epochable as _, types::Epoch};
-use commonware_cryptography::certificate::{Provider, Scoped, Verifier as _};
+use commonware_codec::{DecodeExt as _, Read as _};
+use commonware_consensus::{
+    Epochable as _, Heightable as _,
+    types::{Epoch, Height},
+};
+use commonware_cryptography::{
+    Digestible as _,
+    certificate::{Provider, Scoped, Verifier as _},
+};
 use commonware_parallel::Sequential;
 use rand_core::CryptoRng;
 use std::{
@@ -16,8 +23,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Longest certificate: the proposal, and the signatures of all members.
-const CERTIFICATE_BYTES_MAX: usize = 256 + 65 * MEMBERS_MAX;
+/// No floor ([`crate::Handle::floor`]) is longer: the proposal and the signatures of all members, and the longest block.
+pub const FLOOR_BYTES_MAX: usize =
+    256 + 65 * MEMBERS_MAX + BLOCK_RECORDS_BYTES_MAX + 4 * BLOCK_RECORDS_MAX + 1024;
 
 /// Epochs whose keys are kept at hand.
 const CACHED_MAX: usize = 8;
@@ -68,21 +76,25 @@ impl Schemes {
         Scheme::signer(&self.domain, committee.validators().clone(), key)
     }
 
-    /// A certificate from outside, checked against the validators of its epoch.
-    pub(super) fn certificate(
+    /// A floor from outside: a certificate, checked against the validators of its epoch, and the height of its block.
+    pub(super) fn floor(
         &self,
         rng: &mut impl CryptoRng,
-        bytes: Bytes,
-    ) -> Option<Certificate> {
-        if bytes.len() > CERTIFICATE_BYTES_MAX {
+        mut bytes: Bytes,
+    ) -> Option<(Certificate, Height)> {
+        if bytes.len() > FLOOR_BYTES_MAX {
             return None;
         }
         let limits = Scheme::certificate_codec_config_unbounded();
-        let certificate = Certificate::decode_cfg(bytes, &limits).ok()?;
+        let certificate = Certificate::read_cfg(&mut bytes, &limits).ok()?;
         let scheme = self.verifier(certificate.epoch())?;
-        certificate
-            .verify(rng, scheme.as_ref(), &Sequential)
-            .then_some(certificate)
+        if !certificate.verify(rng, scheme.as_ref(), &Sequential) {
+            return None;
+        }
+        // The certificate names the block by its digest alone.
+        let block = Block::decode(bytes).ok()?;
+        let same = block.digest() == certificate.proposal.payload;
+        same.then(|| (certificate, block.height()))
     }
 
     fn cached(&self) -> std::sync::MutexGuard<'_, BTreeMap<Epoch, Arc<Scheme>>> {

@@ -487,7 +487,7 @@ fn identity(config: &Config) -> Result<Identity, NodeError> {
         network: config.network,
         epoch_blocks: config.epoch_blocks,
         ballot: config.ballot.clone(),
-        floor: config.floor.clone(),
+        floor: None,
         peers_max: MEMBERS_MAX.get(),
         partition: String::new(),
     })

@@ -7,7 +7,8 @@ use crate::{
     config::{Ballot, PeerKey, Timing},
     delivery::DeliveryError,
     engine::{
-        self, BEACON_QUOTA, BLOCK_QUOTA, Channels, Ended, Identity, Ports, QUOTA, next_epoch,
+        self, BEACON_QUOTA, BLOCK_QUOTA, Channels, Ended, Identity, Ports, QUOTA, StartError,
+        next_epoch,
     },
     node,
 };
@@ -65,7 +66,7 @@ pub(super) struct Simulation {
 struct Running {
     task: Handle<()>,
     member: Arc<Member>,
-    ended: Option<oneshot::Receiver<Ended>>,
+    ended: Option<oneshot::Receiver<Result<Ended, StartError>>>,
 }
 
 /// What a node notes outside its disk: the last epoch in which it voted, and from which disk.
@@ -232,19 +233,29 @@ impl Simulation {
         self.start(node, Behaviour::Honest).await;
     }
 
-    /// Starts a member with the records of another and nothing in its engine's store but a certificate.
+    /// Starts a member with the records of another and nothing in its engine's store but a floor.
     pub(super) async fn start_replayed(&mut self, node: usize, from: usize, floor: Option<Bytes>) {
-        self.ledgers[node].copy_from(&self.ledgers[from]);
+        self.copy_ledger(node, from);
         self.disks[node] += 1;
+        self.start_from(node, floor).await;
+    }
+
+    /// Gives a member that does not run the records of another.
+    pub(super) fn copy_ledger(&mut self, node: usize, from: usize) {
+        self.ledgers[node].copy_from(&self.ledgers[from]);
+    }
+
+    /// Starts a member with the records that it has, and what it has in its engine's store.
+    pub(super) async fn start_from(&mut self, node: usize, floor: Option<Bytes>) {
         self.floor = floor;
         self.start(node, Behaviour::Honest).await;
         self.floor = None;
     }
 
-    /// The certificate at or below `height` that a peer gives.
-    pub(super) async fn certificate(&self, node: usize, height: u64) -> Option<Bytes> {
+    /// The floor at or below `height` that a peer gives.
+    pub(super) async fn floor(&self, node: usize, height: u64) -> Option<Bytes> {
         let running = self.running[node].as_ref().unwrap();
-        running.member.handle().certificate(height).await
+        running.member.handle().floor(height).await
     }
 
     /// Cuts or heals the links between the members of `part` and all others.
@@ -278,14 +289,14 @@ impl Simulation {
     }
 
     /// Why a member ended by itself.
-    pub(super) async fn ended(&mut self, node: usize) -> Ended {
+    pub(super) async fn ended(&mut self, node: usize) -> Result<Ended, StartError> {
         let running = self.running[node].as_mut().unwrap();
         running.ended.take().unwrap().await.unwrap()
     }
 
     pub(super) async fn delivery_ended(&mut self, node: usize) -> bool {
         let ended = self.ended(node).await;
-        matches!(ended, Ended::Delivery(DeliveryError::Commit(_)))
+        matches!(ended, Ok(Ended::Delivery(DeliveryError::Commit(_))))
     }
 
     pub(super) fn ledgers(&self) -> &[Ledger] {
@@ -355,7 +366,7 @@ struct Parts {
 }
 
 impl Parts {
-    async fn run(self, context: Context) -> Ended {
+    async fn run(self, context: Context) -> Result<Ended, StartError> {
         for number in 0_u64.. {
             let context = context.child("engine").with_attribute("number", number);
             let (key, channels) = self.channels().await;
@@ -376,10 +387,10 @@ impl Parts {
                 let timing = Timing::DEFAULT;
                 let started =
                     engine::start(context, identity, timing, member, ports, channels, peers);
-                Box::pin(started).await.unwrap().await.unwrap()
+                Ok(Box::pin(started).await?.await.unwrap())
             });
             let ended = engine.await.unwrap();
-            if !matches!(ended, Ended::Renew) {
+            if !matches!(ended, Ok(Ended::Renew)) {
                 return ended;
             }
         }

@@ -46,7 +46,6 @@ fn config(seeds: &[u8], address: SocketAddr, directory: &Path) -> Config {
         directory: directory.join(seeds[0].to_string()),
         timing: Timing::DEFAULT,
         ballot: Arc::new(Trusted),
-        floor: None,
     }
 }
 
@@ -159,18 +158,19 @@ fn members_come_and_go_and_change_keys_on_real_sockets_without_a_restart() {
 }
 
 #[test]
-fn neg_l05_a_certificate_that_does_not_hold_starts_no_node() {
+fn neg_l05_a_floor_that_does_not_hold_starts_no_node() {
     let directory = Directory::new("floor");
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let config = config(&[61], nowhere, &directory.0);
+    let node = Node::start(config, |handle| {
+        let founders = vec![(61, Vote::Validator)];
+        let member = Member::new(Ledger::default(), founders, handle, Behaviour::Honest);
+        Arc::new(member) as Arc<dyn Application>
+    });
+    let mut node = node.unwrap();
     for floor in [vec![], b"no certificate".to_vec(), vec![0; 100_000]] {
-        let mut config = config(&[61], nowhere, &directory.0);
-        config.floor = Some(Bytes::from(floor));
-        let node = Node::start(config, |handle| {
-            let founders = vec![(61, Vote::Validator)];
-            let member = Member::new(Ledger::default(), founders, handle, Behaviour::Honest);
-            Arc::new(member) as Arc<dyn Application>
-        });
-        let ended = futures::executor::block_on(node.unwrap().ended());
+        node.start_from(Bytes::from(floor)).unwrap();
+        let ended = futures::executor::block_on(node.ended());
         assert!(matches!(ended, NodeError::Floor), "{ended}");
     }
 }

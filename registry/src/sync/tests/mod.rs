@@ -74,7 +74,7 @@ async fn a_node_with_a_part_of_the_ledger_goes_on_from_there() {
 #[tokio::test]
 async fn a_node_that_lacks_few_blocks_leaves_them_to_consensus() {
     let mut ledger = Ledger::new(4);
-    for height in [100, 256] {
+    for height in [100, 128] {
         let record = ledger
             .network
             .event(u8::try_from(height / 2).unwrap(), 0, 1);
@@ -84,7 +84,7 @@ async fn a_node_that_lacks_few_blocks_leaves_them_to_consensus() {
     ledger.tell(&world.peer(1));
     assert_eq!(world.start().await.unwrap().tip(), Tip::EMPTY);
     let record = ledger.network.event(0, 0, 1);
-    ledger.commit(257, &[record]);
+    ledger.commit(129, &[record]);
     ledger.tell(&world.peer(1));
     assert_shows(world.start().await.unwrap(), &ledger);
 }

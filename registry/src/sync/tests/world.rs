@@ -8,7 +8,7 @@ use crate::{
         Grain, Store,
         disk::{Disk, MemoryDisk},
     },
-    sync::{Joining, SyncError},
+    sync::{Joining, Peers, SyncError},
 };
 use protocol::registry::{
     Genesis, Member,
@@ -184,10 +184,10 @@ impl World {
             genesis: self.genesis.clone(),
             disk,
             grain: SMALL,
-            source: |member: &Member| {
+            peers: Some(Peers::read_by(move |member: &Member| {
                 let own = member.name == "member0.example";
                 (!own).then(|| Source::Folder(folder.join(&member.name)))
-            },
+            })),
         };
         joining.catch_up().await
     }
