@@ -18,14 +18,17 @@ use protocol::{
     identity::{Algorithm, SigningKey},
     registry::{
         CaseId, Commitment, Epochs, Genesis, Issuer, KeyBytes, KeySet, Member, MemberRole,
-        ProcessDefinition, Step, merkle,
+        ProcessDefinition, Step,
+        checkpoint::{UnverifiedCheckpoint, write_checkpoint},
+        merkle,
         record::{Body, CaseEvent, Record},
     },
 };
 use registry::{
     replica::Replica,
     state::{BlockContext, State},
-    store::Store,
+    store::{CosignedNote, Store},
+    sync::{Bundle, Replay},
 };
 use tests::cluster::usage::of_process;
 
@@ -37,6 +40,9 @@ const LATER: u64 = 50_000;
 /// What the state keeps in memory in a node.
 const RECENT_MAX: usize = 8192;
 const PROOFS: u64 = 5000;
+const BUNDLE_ENTRIES: u64 = 256;
+/// Bundles that are made at a time, before the clock runs.
+const BUNDLES_AHEAD: u64 = 40;
 
 #[derive(Parser)]
 struct Arguments {
@@ -59,6 +65,7 @@ fn main() -> anyhow::Result<()> {
         Some("write") => write(directory, arguments.records),
         Some("open") => open(directory),
         Some("proofs") => proofs(directory),
+        Some("replay") => replay(directory),
         Some(other) => anyhow::bail!("there is no part {other}"),
     }
 }
@@ -89,6 +96,7 @@ fn all(arguments: &Arguments) -> anyhow::Result<()> {
     println!("opened after it was closed:");
     run("open")?;
     run("proofs")?;
+    run("replay")?;
     for derived in ["offsets", "hashes"] {
         std::fs::remove_file(arguments.dir.join(derived)).context("removing a derived file")?;
     }
@@ -130,6 +138,7 @@ fn write(directory: &Path, records: u64) -> anyhow::Result<()> {
             );
         }
     }
+    remember_checkpoint(&genesis, &store, &state)?;
     let mut bytes = 0;
     for file in std::fs::read_dir(directory)? {
         bytes += file?.metadata()?.len();
@@ -208,6 +217,77 @@ fn proofs(directory: &Path) -> anyhow::Result<()> {
         each(begun.elapsed())
     );
     Ok(())
+}
+
+/// Keeps the checkpoint of the ledger with the signature of its one member.
+fn remember_checkpoint(
+    genesis: &Genesis,
+    store: &Store,
+    state: &State<'static>,
+) -> anyhow::Result<()> {
+    let (checkpoint, document) = state.signed();
+    let now = Timestamp::from_unix(1_800_000_000);
+    let signature = genesis.cosigners().cosign(&checkpoint, &key(1)?, now);
+    let signature = signature.context("the member's key")?;
+    Ok(store.remember_cosigned(&CosignedNote {
+        checkpoint: write_checkpoint(&checkpoint, &[signature])?,
+        document: document.to_string(),
+    })?)
+}
+
+/// What a node that joins spends on the records that a peer tells it; where they come from is not counted.
+fn replay(directory: &Path) -> anyhow::Result<()> {
+    let genesis = genesis()?;
+    let peer = Store::open(directory, genesis.network())?;
+    let note = peer.cosigned()?.context("a signed checkpoint")?;
+    let signed = UnverifiedCheckpoint::parse(note.checkpoint.as_bytes())?;
+    let target = *signed.verify(genesis.committees())?.checkpoint();
+    let joining = directory.join("joining");
+    let (before, mut waited) = (cpu()?, Duration::ZERO);
+    let store = Store::open(&joining, genesis.network())?;
+    let mut replay = Replay::begin(&genesis, store, &target)?;
+    while let Some((number, _)) = replay.wanted() {
+        let fetching = cpu()?;
+        let bundles = (number..number + BUNDLES_AHEAD)
+            .map(|number| bundle(&peer, number))
+            .collect::<anyhow::Result<Vec<Bundle>>>()?;
+        waited += cpu()?.saturating_sub(fetching);
+        for bundle in bundles.iter().filter(|bundle| !bundle.entries.is_empty()) {
+            replay.take(bundle)?;
+        }
+    }
+    replay.finish()?;
+    let usage = of_process(std::process::id())?;
+    let spent = usage.cpu.saturating_sub(before).saturating_sub(waited);
+    println!(
+        "a late joiner replays {} records in {} ms of CPU, {:.2} s a million, {:.1} MiB resident",
+        target.size,
+        spent.as_millis(),
+        spent.as_secs_f64() * 1e6 / target.size as f64,
+        usage.resident_bytes as f64 / 1_048_576.0
+    );
+    std::fs::remove_dir_all(&joining).context("removing the second ledger")
+}
+
+/// A bundle as a node answers it; empty beyond the ledger's end.
+fn bundle(peer: &Store, number: u64) -> anyhow::Result<Bundle> {
+    let first = number * BUNDLE_ENTRIES;
+    let (mut entries, mut places) = (Vec::new(), Vec::new());
+    for index in first..first + BUNDLE_ENTRIES {
+        let Some(entry) = peer.entry(index)? else {
+            break;
+        };
+        let length = u16::try_from(entry.record.len())?;
+        entries.extend_from_slice(&length.to_be_bytes());
+        entries.extend_from_slice(&entry.record);
+        places.extend_from_slice(&entry.height.to_be_bytes());
+        places.extend_from_slice(&entry.time.as_unix().to_be_bytes());
+    }
+    Ok(Bundle {
+        first,
+        entries,
+        places,
+    })
 }
 
 fn cpu() -> anyhow::Result<Duration> {
