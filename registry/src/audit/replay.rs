@@ -94,7 +94,7 @@ impl Replay {
 
     /// Whose signatures count, as far as the records say.
     pub(super) fn committees(&self) -> Committees {
-        self.state.committees()
+        self.state.committees().dangerous_complete()
     }
 
     /// Takes a bundle that begins at entry `first`, of which the first ones may have been taken before: they must be the same.

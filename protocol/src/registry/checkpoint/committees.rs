@@ -149,8 +149,7 @@ impl Committees {
         Ok(())
     }
 
-    /// The committees as whoever replays the ledger derives them: from which height on, and all members then. What the
-    /// records do not say of a later height is not decided.
+    /// The committees as whoever replays the ledger derives them: from which height on, and all members then.
     #[must_use]
     pub fn dangerous_derived<'a>(
         genesis: &Genesis,
@@ -161,8 +160,14 @@ impl Committees {
             let cosigners = Cosigners::of(genesis.network(), members);
             committees.terms.push((from, cosigners));
         }
-        committees.followed = u64::MAX;
         committees
+    }
+
+    /// The same for whoever has all decisions that there are: of a later height nothing else is decided.
+    #[must_use]
+    pub const fn dangerous_complete(mut self) -> Self {
+        self.followed = u64::MAX;
+        self
     }
 
     /// What is known, to be kept by whom it belongs to: whoever can change it decides whose signatures count.
