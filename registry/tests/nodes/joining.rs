@@ -142,6 +142,7 @@ async fn come_back(lacking: Lacking) {
     );
     copy_all(&data, &copy);
     cluster.spawn(2);
+    cluster.until_serving(2).await;
     submit_until(lacking, &mut cluster, &mut records).await;
 
     // One whose disk is an old copy: as if it had been away for long, but that it may have voted meanwhile.
