@@ -45,6 +45,7 @@ impl Gathering {
     /// Whether to propose now, with so many records that wait and are in no block yet.
     pub(crate) fn is_over(&mut self, waiting: usize, now: SystemTime) -> bool {
         if waiting == 0 {
+            self.first = None;
             return self.is_due(now);
         }
         self.first.get_or_insert(now);
@@ -127,6 +128,14 @@ mod tests {
     fn many_records_wait_for_nothing() {
         let mut gathering = Gathering::until(at(1000));
         assert!(gathering.is_over(256, at(0)));
+    }
+
+    #[test]
+    fn records_that_are_gone_are_not_waited_for() {
+        let mut gathering = Gathering::until(at(1000));
+        assert!(!gathering.is_over(1, at(0)));
+        assert!(!gathering.is_over(0, at(30)));
+        assert_eq!(gathering.end(), at(1000));
     }
 
     #[test]
